@@ -1,0 +1,21 @@
+//! Models as data: bytes become a graph, a policy decides on its names, a verifier checks its values.
+//! Nothing in this crate imports, calls or runs anything that a file names.
+
+pub mod archive;
+mod dtype;
+mod error;
+mod graph;
+mod limits;
+pub mod npy;
+pub mod skops;
+mod trust;
+mod verify;
+
+pub use dtype::{DType, Field, Kind};
+pub use error::{Error, Location, Refused, Untrusted};
+pub use graph::{
+    ArrayId, GlobalId, Graph, Items, Node, NodeId, Outline, Reference, Role, Row, Step, Text, bytes_label,
+};
+pub use limits::Limits;
+pub use trust::{Policy, TrustedGraph, default_names};
+pub use verify::verified_classes;

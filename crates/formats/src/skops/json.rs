@@ -1,0 +1,401 @@
+//! A cursor over JSON text: no tree of values, no recursion.
+
+use crate::error::{Error, Location};
+
+/// A JSON number as Python's `json` would read it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Number<'a> {
+    Int(i64),
+    /// Digits of an integer outside 64 bits.
+    Big(&'a str),
+    Float(f64),
+}
+
+/// A scalar of JSON, its text in the caller's buffer.
+#[derive(Debug, PartialEq)]
+pub(super) enum Scalar<'a> {
+    Null,
+    Bool(bool),
+    Number(Number<'a>),
+    /// The string's WTF-8 bytes stand in the buffer.
+    String,
+}
+
+/// A position in JSON text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    entry: &'a str,
+    /// Added to offsets in errors, for JSON inside a string of JSON.
+    base: usize,
+}
+
+/// More digits than Python's `int()` takes by default (`sys.int_info.default_max_str_digits`).
+const DIGITS: usize = 4300;
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(bytes: &'a [u8], entry: &'a str, base: usize) -> Self {
+        Self { bytes, at: 0, entry, base }
+    }
+
+    pub(super) fn offset(&self) -> usize {
+        self.base.saturating_add(self.at)
+    }
+
+    pub(super) fn jump(&mut self, offset: usize) {
+        self.at = offset.saturating_sub(self.base);
+    }
+
+    pub(super) fn location(&self) -> Location {
+        Location::byte(self.entry, u64::try_from(self.offset()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn malformed(&self, what: &'static str) -> Error {
+        Error::malformed("skops", self.location(), what)
+    }
+
+    fn step(&mut self) {
+        self.at = self.at.saturating_add(1);
+    }
+
+    /// The next byte that is not white space, without taking it.
+    pub(super) fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.step(),
+                other => return other.copied(),
+            }
+        }
+    }
+
+    /// Takes `byte` if it is next.
+    pub(super) fn eat(&mut self, byte: u8) -> bool {
+        if self.peek() == Some(byte) {
+            self.step();
+            return true;
+        }
+        false
+    }
+
+    pub(super) fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Error> {
+        if self.eat(byte) { Ok(()) } else { Err(self.malformed(what)) }
+    }
+
+    fn word(&mut self, word: &str) -> bool {
+        let found = self
+            .bytes
+            .get(self.at..)
+            .is_some_and(|rest| rest.starts_with(word.as_bytes()));
+        if found {
+            self.at = self.at.saturating_add(word.len());
+        }
+        found
+    }
+
+    /// A string: the bytes between its quotes where nothing is escaped, else unescaped into `buffer`.
+    pub(super) fn string<'b>(&mut self, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], Error>
+    where
+        'a: 'b,
+    {
+        if let Some(plain) = self.plain_string() {
+            return Ok(plain);
+        }
+        self.expect(b'"', "a string is missing")?;
+        buffer.clear();
+        loop {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let plain = plain_run(rest);
+            buffer.extend_from_slice(rest.get(..plain).unwrap_or_default());
+            self.at = self.at.saturating_add(plain);
+            match rest.get(plain) {
+                Some(b'"') => {
+                    self.step();
+                    return Ok(buffer.as_slice());
+                }
+                Some(b'\\') => {
+                    self.step();
+                    self.escape(buffer)?;
+                }
+                Some(_) => return Err(self.malformed("a control character in a string")),
+                None => return Err(self.malformed("a string does not end")),
+            }
+        }
+    }
+
+    /// A string in which nothing is escaped; `None`, and nothing taken, for any other.
+    pub(super) fn plain_string(&mut self) -> Option<&'a [u8]> {
+        if self.peek() != Some(b'"') {
+            return None;
+        }
+        let rest = self.bytes.get(self.at.saturating_add(1)..)?;
+        let plain = plain_run(rest);
+        if rest.get(plain) != Some(&b'"') {
+            return None;
+        }
+        self.at = self.at.saturating_add(plain).saturating_add(2);
+        rest.get(..plain)
+    }
+
+    fn escape(&mut self, buffer: &mut Vec<u8>) -> Result<(), Error> {
+        let letter = self.bytes.get(self.at).copied();
+        self.step();
+        let byte = match letter {
+            Some(byte @ (b'"' | b'\\' | b'/')) => byte,
+            Some(b'b') => 8,
+            Some(b'f') => 12,
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            Some(b't') => b'\t',
+            Some(b'u') => {
+                let mut code = u32::from(self.hex()?);
+                if (0xD800..0xDC00).contains(&code) {
+                    let here = self.at;
+                    let low = if self.word("\\u") { u32::from(self.hex()?) } else { 0 };
+                    if (0xDC00..0xE000).contains(&low) {
+                        code = ((code & 0x3FF) << 10 | (low & 0x3FF)).saturating_add(0x1_0000);
+                    } else {
+                        self.at = here;
+                    }
+                }
+                push_code(buffer, code);
+                return Ok(());
+            }
+            _ => return Err(self.malformed("an escape that is not JSON's")),
+        };
+        buffer.push(byte);
+        Ok(())
+    }
+
+    fn hex(&mut self) -> Result<u16, Error> {
+        let digits = self
+            .bytes
+            .get(self.at..)
+            .and_then(<[u8]>::first_chunk::<4>)
+            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u16::from_str_radix(digits, 16).ok());
+        self.at = self.at.saturating_add(4);
+        digits.ok_or_else(|| self.malformed("an escape that is not JSON's"))
+    }
+
+    /// A number, as Python's `json` reads it: `NaN`, `Infinity` and `-Infinity` included.
+    pub(super) fn number(&mut self) -> Result<Number<'a>, Error> {
+        self.peek();
+        for (word, value) in [
+            ("NaN", f64::NAN),
+            ("Infinity", f64::INFINITY),
+            ("-Infinity", f64::NEG_INFINITY),
+        ] {
+            if self.word(word) {
+                return Ok(Number::Float(value));
+            }
+        }
+        let start = self.at;
+        let digits = |cursor: &mut Self| {
+            let run = cursor
+                .bytes
+                .get(cursor.at..)
+                .unwrap_or_default()
+                .iter()
+                .take_while(|byte| byte.is_ascii_digit())
+                .count();
+            cursor.at = cursor.at.saturating_add(run);
+            run
+        };
+        if self.bytes.get(self.at) == Some(&b'-') {
+            self.step();
+        }
+        let leading_zero = self.bytes.get(self.at) == Some(&b'0');
+        let whole = digits(self);
+        if whole == 0 || (leading_zero && whole > 1) {
+            return Err(self.malformed("a value is missing or is not JSON"));
+        }
+        let mut float = false;
+        if self.bytes.get(self.at) == Some(&b'.') {
+            float = true;
+            self.step();
+            if digits(self) == 0 {
+                return Err(self.malformed("a number that is not JSON's"));
+            }
+        }
+        if matches!(self.bytes.get(self.at), Some(b'e' | b'E')) {
+            float = true;
+            self.step();
+            if matches!(self.bytes.get(self.at), Some(b'+' | b'-')) {
+                self.step();
+            }
+            if digits(self) == 0 {
+                return Err(self.malformed("a number that is not JSON's"));
+            }
+        }
+        let text = self.bytes.get(start..self.at).unwrap_or_default();
+        let text = std::str::from_utf8(text).unwrap_or_default();
+        if float {
+            let value = text.parse().map_err(|_| self.malformed("a number that is not JSON's"))?;
+            return Ok(Number::Float(value));
+        }
+        if whole > DIGITS {
+            return Err(Error::Limit {
+                what: "digits of an integer",
+                found: u64::try_from(whole).unwrap_or(u64::MAX),
+                limit: u64::try_from(DIGITS).unwrap_or(u64::MAX),
+            });
+        }
+        Ok(text.parse().map_or(Number::Big(text), Number::Int))
+    }
+
+    /// A scalar; a string's bytes go to `buffer`.
+    pub(super) fn scalar(&mut self, buffer: &mut Vec<u8>) -> Result<Scalar<'a>, Error> {
+        match self.peek() {
+            Some(b'"') => {
+                let mut other = std::mem::take(buffer);
+                let plain = self.string(&mut other)?.to_vec();
+                *buffer = plain;
+                Ok(Scalar::String)
+            }
+            Some(b't') if self.word("true") => Ok(Scalar::Bool(true)),
+            Some(b'f') if self.word("false") => Ok(Scalar::Bool(false)),
+            Some(b'n') if self.word("null") => Ok(Scalar::Null),
+            _ => self.number().map(Scalar::Number),
+        }
+    }
+
+    /// Passes over one value of any kind, checking its syntax but for duplicate keys.
+    pub(super) fn skip(&mut self, depth: u64, buffer: &mut Vec<u8>) -> Result<(), Error> {
+        // One bit per open bracket would do; a byte is simpler: b'{' or b'['.
+        let mut open: Vec<u8> = Vec::new();
+        loop {
+            match self.peek() {
+                Some(bracket @ (b'{' | b'[')) => {
+                    self.step();
+                    open.push(bracket);
+                    let found = u64::try_from(open.len()).unwrap_or(u64::MAX);
+                    crate::limits::at_most(depth, found, "nesting of JSON")?;
+                    let close = if bracket == b'{' { b'}' } else { b']' };
+                    if self.eat(close) {
+                        open.pop();
+                    } else if bracket == b'{' {
+                        self.string(buffer)?;
+                        self.expect(b':', "a colon is missing")?;
+                        continue;
+                    } else {
+                        continue;
+                    }
+                }
+                Some(b'"') => {
+                    self.string(buffer)?;
+                }
+                _ => {
+                    self.scalar(buffer)?;
+                }
+            }
+            // After a value: close brackets, or go on to the next.
+            loop {
+                let Some(&bracket) = open.last() else { return Ok(()) };
+                if self.eat(b',') {
+                    if bracket == b'{' {
+                        self.string(buffer)?;
+                        self.expect(b':', "a colon is missing")?;
+                    }
+                    break;
+                }
+                let close = if bracket == b'{' { b'}' } else { b']' };
+                self.expect(close, "a comma or a closing bracket is missing")?;
+                open.pop();
+            }
+        }
+    }
+
+    /// Whether only white space is left.
+    pub(super) fn at_end(&mut self) -> bool {
+        self.peek().is_none()
+    }
+}
+
+/// How many bytes stand before the first quote, backslash or control character.
+fn plain_run(bytes: &[u8]) -> usize {
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    let mut run = 0_usize;
+    // Eight bytes at a time: the exact test of "some byte is special" in one word.
+    for chunk in bytes.as_chunks::<8>().0 {
+        let word = u64::from_le_bytes(*chunk);
+        let each = |byte: u8| u64::from(byte).wrapping_mul(0x0101_0101_0101_0101);
+        let zero = |word: u64| word.wrapping_sub(each(1)) & !word & each(0x80);
+        let control = word.wrapping_sub(each(0x20)) & !word & each(0x80);
+        if zero(word ^ each(b'"')) | zero(word ^ each(b'\\')) | control != 0 {
+            break;
+        }
+        run = run.saturating_add(8);
+    }
+    let rest = bytes.get(run..).unwrap_or_default();
+    run.saturating_add(rest.iter().position(special).unwrap_or(rest.len()))
+}
+
+/// A code point as WTF-8: UTF-8, surrogates included.
+fn push_code(buffer: &mut Vec<u8>, code: u32) {
+    if let Some(c) = char::from_u32(code) {
+        buffer.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        return;
+    }
+    let low = |shift: u32| u8::try_from((code >> shift) & 0x3F).unwrap_or(0) | 0x80;
+    let high = u8::try_from((code >> 12) & 0x0F).unwrap_or(0) | 0xE0;
+    buffer.extend_from_slice(&[high, low(6), low(0)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cursor(text: &str) -> Cursor<'_> {
+        Cursor::new(text.as_bytes(), "schema.json", 0)
+    }
+
+    #[test]
+    fn strings_are_unescaped_as_python_does() {
+        let mut buffer = Vec::new();
+        for (text, expected) in [
+            (r#""plain and long enough for words""#, "plain and long enough for words".as_bytes()),
+            (r#""a\"b\\c\/d\n\u00e9""#, "a\"b\\c/d\n\u{e9}".as_bytes()),
+            (r#""\ud83d\ude00""#, "\u{1F600}".as_bytes()),
+            (r#""\ud83dx""#, b"\xED\xA0\xBDx"),
+            (r#""\ud83d\u0041""#, b"\xED\xA0\xBDA"),
+            ("\"\u{3b1}\u{3b2}\u{3b3}\u{3b4}\u{3b5}\"", "\u{3b1}\u{3b2}\u{3b3}\u{3b4}\u{3b5}".as_bytes()),
+        ] {
+            assert_eq!(cursor(text).string(&mut buffer).unwrap(), expected, "{text}");
+        }
+        for text in ["\"a", "\"a\nb\"", r#""\x""#, r#""\u12"#, r#""\u12+4""#] {
+            assert!(cursor(text).string(&mut buffer).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_those_of_python() {
+        for (text, expected) in [
+            ("0", Number::Int(0)),
+            ("-12", Number::Int(-12)),
+            ("9223372036854775808", Number::Big("9223372036854775808")),
+            ("1.5e3", Number::Float(1500.0)),
+            ("1e400", Number::Float(f64::INFINITY)),
+            ("-Infinity", Number::Float(f64::NEG_INFINITY)),
+        ] {
+            assert_eq!(cursor(text).number().unwrap(), expected, "{text}");
+        }
+        for text in ["", "-", "01", "1.", "1e", "x", ".5", "+1"] {
+            assert!(cursor(text).number().is_err(), "{text}");
+        }
+        assert!(matches!(cursor(&"9".repeat(5000)).number(), Err(Error::Limit { .. })));
+    }
+
+    #[test]
+    fn skipping_ends_where_the_value_ends_and_is_bounded() {
+        let text = r#"{"a": [1, {"b": "]}"}, []], "c": null} tail"#;
+        let mut at = cursor(text);
+        at.skip(10, &mut Vec::new()).unwrap();
+        assert_eq!(at.offset(), text.len() - 5);
+        assert!(matches!(
+            cursor(&"[".repeat(100)).skip(50, &mut Vec::new()),
+            Err(Error::Limit { .. })
+        ));
+    }
+}

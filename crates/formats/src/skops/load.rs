@@ -1,0 +1,289 @@
+//! From a trusted graph to a verified one: headers, bytes, checksums, values.
+
+use std::collections::HashSet;
+
+use crate::archive::{Archive, Source, open};
+use crate::error::{Error, Location};
+use crate::graph::{ArrayId, Graph, Node, Stored};
+use crate::limits::{Limits, spend};
+use crate::npy::{HEADER_LIMIT, Header, read_header};
+use crate::trust::TrustedGraph;
+use crate::verify::{self, Arrays};
+
+/// A trusted graph with the headers of its arrays: what memory its bytes need.
+#[derive(Debug)]
+pub struct ArrayPlan<'a> {
+    graph: Graph,
+    headers: Vec<Header>,
+    nested: Vec<Archive<'a>>,
+    stored: Vec<Stored>,
+    /// Which runs of raw bytes are bytearrays.
+    bytearrays: HashSet<usize>,
+}
+
+/// A graph whose every name was decided and whose every value that native code relies on was checked.
+///
+/// `B` is the memory that holds the bytes of an array.
+#[derive(Debug)]
+pub struct VerifiedGraph<B> {
+    graph: Graph,
+    headers: Vec<Header>,
+    buffers: Vec<B>,
+}
+
+impl TrustedGraph {
+    /// Reads the headers of all arrays, so that memory can be got for their bytes.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] and [`Error::Unsupported`] for an array that is not an npy file (or a
+    /// sparse container that is not an npz of its parts), or whose size is not that of its shape;
+    /// [`Error::Limit`] where the arrays are larger than `limits` allow.
+    pub fn plan<'a>(self, archive: &mut Archive<'a>, limits: &mut Limits) -> Result<ArrayPlan<'a>, Error> {
+        let mut plan = ArrayPlan {
+            graph: self.into_graph(),
+            headers: Vec::new(),
+            nested: Vec::new(),
+            stored: Vec::new(),
+            bytearrays: HashSet::new(),
+        };
+        plan.expand_sparse(archive, limits)?;
+        plan.bytearrays = plan
+            .graph
+            .ids()
+            .filter_map(|id| match plan.graph.node(id) {
+                Node::ByteArray(array) => Some(array.index()),
+                _ => None,
+            })
+            .collect();
+        plan.stored = plan.graph.stored().to_vec();
+        for stored in plan.stored.clone() {
+            let header = match stored {
+                Stored::Npy(entry) => npy_header(archive, entry, limits)?,
+                Stored::Nested(outer, inner) => {
+                    let nested = plan.nested.get_mut(outer).ok_or_else(missing)?;
+                    npy_header(nested, inner, limits)?
+                }
+                Stored::Raw(entry) => {
+                    archive.pay(entry, limits)?;
+                    let size = archive.entry(entry)?.size;
+                    spend(&mut limits.array_bytes, size, "size of arrays")?;
+                    let size = usize::try_from(size).ok().filter(|&size| isize::try_from(size).is_ok());
+                    Header::raw(size.ok_or_else(missing)?)
+                }
+                Stored::Memory => return Err(missing()),
+            };
+            plan.headers.push(header);
+        }
+        Ok(plan)
+    }
+
+    /// Reads and checks everything into memory of its own: [`TrustedGraph::plan`], then
+    /// [`ArrayPlan::verify`].
+    ///
+    /// # Errors
+    /// Those of the two.
+    pub fn verify(self, archive: &mut Archive<'_>, limits: &mut Limits) -> Result<VerifiedGraph<Vec<u8>>, Error> {
+        let plan = self.plan(archive, limits)?;
+        let buffers = plan.headers().iter().map(|header| vec![0; header.data_bytes]).collect();
+        plan.verify(archive, buffers)
+    }
+}
+
+fn missing() -> Error {
+    Error::malformed("skops", Location::default(), "an array is not in the archive")
+}
+
+fn npy_header(archive: &mut Archive<'_>, entry: usize, limits: &mut Limits) -> Result<Header, Error> {
+    archive.pay(entry, limits)?;
+    let (name, size) = {
+        let entry = archive.entry(entry)?;
+        (entry.name.clone(), entry.size)
+    };
+    // Nearly all headers are 128 bytes long.
+    let mut prefix = archive.prefix(entry, 256)?;
+    let header = match read_header(&prefix, &name) {
+        Err(Error::Malformed { .. }) if prefix.len() == 256 => {
+            prefix = archive.prefix(entry, HEADER_LIMIT)?;
+            read_header(&prefix, &name)?
+        }
+        other => other?,
+    };
+    let whole = header.data_offset.checked_add(header.data_bytes);
+    if whole.and_then(|whole| u64::try_from(whole).ok()) != Some(size) {
+        let at = Location::entry(&name);
+        return Err(Error::malformed("npy", at, "the data is shorter or longer than its shape"));
+    }
+    spend(
+        &mut limits.array_bytes,
+        u64::try_from(header.data_bytes).unwrap_or(u64::MAX),
+        "size of arrays",
+    )?;
+    Ok(header)
+}
+
+impl<'a> ArrayPlan<'a> {
+    /// The graph; the bytes of its arrays are not read yet.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// What each array needs, by [`ArrayId`].
+    pub fn headers(&self) -> &[Header] {
+        &self.headers
+    }
+
+    /// Whether an array is a run of raw bytes: `Some(true)` for a bytearray, `Some(false)` for bytes.
+    pub fn raw_kind(&self, array: usize) -> Option<bool> {
+        match self.stored.get(array) {
+            Some(Stored::Raw(_)) => Some(self.bytearrays.contains(&array)),
+            _ => None,
+        }
+    }
+
+    /// Puts the parts of each npz in the place of its bytes.
+    fn expand_sparse(&mut self, archive: &mut Archive<'a>, limits: &mut Limits) -> Result<(), Error> {
+        let sparse: Vec<_> = self
+            .graph
+            .ids()
+            .filter(|&id| matches!(self.graph.node(id), Node::Sparse(..)))
+            .collect();
+        for id in sparse {
+            let Node::Sparse(class, items) = self.graph.node(id) else { continue };
+            let bytes = self.graph.items(items).first().and_then(|&bytes| self.graph.array_of(bytes));
+            let Some(Stored::Raw(entry)) = bytes.and_then(|bytes| self.graph.stored().get(bytes.index())) else {
+                return Err(missing());
+            };
+            let (entry, name) = (*entry, archive.entry(*entry)?.name.clone());
+            archive.pay(entry, limits)?;
+            let inner = inside(&name, open(archive.nested(entry)?, limits))?;
+            let place = u32::try_from(self.graph.place(id)).unwrap_or(0);
+            let ndarray = self.graph.global("numpy", "ndarray").ok_or_else(missing)?;
+            let outer = self.nested.len();
+            let mut parts = Vec::new();
+            for (index, part) in inner.entries().iter().enumerate() {
+                let Some(part) = part.name.strip_suffix(".npy").filter(|part| !part.contains('/')) else {
+                    let at = Location::entry(&format!("{name}/{}", part.name));
+                    return Err(Error::malformed("skops", at, "an npz holds an entry that is not an array"));
+                };
+                let array = match (parts.is_empty(), bytes) {
+                    // The first part takes the place of the npz, so that no array is left over.
+                    (true, Some(bytes)) => {
+                        self.graph.restore(bytes, Stored::Nested(outer, index));
+                        bytes
+                    }
+                    _ => self.graph.push_array(Stored::Nested(outer, index)).ok_or_else(missing)?,
+                };
+                let text = self.graph.push_text(part).ok_or_else(missing)?;
+                parts.push(self.graph.push(Node::Str(text), place).ok_or_else(missing)?);
+                parts.push(self.graph.push(Node::Array(ndarray, array), place).ok_or_else(missing)?);
+            }
+            if parts.is_empty() {
+                return Err(Error::malformed("skops", Location::entry(&name), "an npz holds no array"));
+            }
+            let items = self.graph.link(&parts).ok_or_else(missing)?;
+            self.graph.set(id, Node::Sparse(class, items));
+            self.nested.push(inner);
+        }
+        Ok(())
+    }
+
+    /// Reads the bytes of every array into `buffers` (one for each of [`ArrayPlan::headers`], of its
+    /// `data_bytes`), checks their checksums, and verifies every value that native code relies on.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for wrong checksums and broken compression, [`Error::Unverified`] for values.
+    ///
+    /// # Panics
+    /// Never; buffers of other sizes give [`Error::Malformed`].
+    pub fn verify<B: AsRef<[u8]> + AsMut<[u8]>>(
+        mut self,
+        archive: &mut Archive<'_>,
+        mut buffers: Vec<B>,
+    ) -> Result<VerifiedGraph<B>, Error> {
+        if buffers.len() != self.headers.len() {
+            return Err(missing());
+        }
+        for ((stored, header), buffer) in self.stored.iter().zip(&self.headers).zip(&mut buffers) {
+            let buffer = buffer.as_mut();
+            if buffer.len() != header.data_bytes {
+                return Err(missing());
+            }
+            match *stored {
+                Stored::Npy(entry) | Stored::Raw(entry) => archive.read_into(entry, header.data_offset, buffer)?,
+                Stored::Nested(outer, inner) => {
+                    let nested = self.nested.get_mut(outer).ok_or_else(missing)?;
+                    nested.read_into(inner, header.data_offset, buffer)?;
+                }
+                Stored::Memory => return Err(missing()),
+            }
+        }
+        let bytes: Vec<&[u8]> = buffers.iter().map(AsRef::as_ref).collect();
+        verify::verify(
+            &self.graph,
+            Arrays {
+                headers: &self.headers,
+                bytes: &bytes,
+            },
+        )?;
+        Ok(VerifiedGraph {
+            graph: self.graph,
+            headers: self.headers,
+            buffers,
+        })
+    }
+}
+
+/// Names the npz in an error of an archive inside it.
+fn inside<T>(name: &str, result: Result<T, Error>) -> Result<T, Error> {
+    let within = |at: Location| Location {
+        entry: if at.entry.is_empty() { name.to_owned() } else { format!("{name}/{}", at.entry) },
+        offset: at.offset,
+    };
+    result.map_err(|error| match error {
+        Error::Malformed { format, at, what } => Error::Malformed {
+            format,
+            at: within(at),
+            what,
+        },
+        Error::Unsupported { at, what, name } => Error::Unsupported {
+            at: within(at),
+            what,
+            name,
+        },
+        other => other,
+    })
+}
+
+impl<B> VerifiedGraph<B> {
+    /// The graph.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The header of an array.
+    pub fn header(&self, array: ArrayId) -> Option<&Header> {
+        self.headers.get(array.index())
+    }
+
+    /// The bytes of an array.
+    pub fn buffer(&self, array: ArrayId) -> Option<&B> {
+        self.buffers.get(array.index())
+    }
+
+    /// The graph, the headers and the bytes of its arrays.
+    pub fn into_parts(self) -> (Graph, Vec<Header>, Vec<B>) {
+        (self.graph, self.headers, self.buffers)
+    }
+}
+
+impl<'a> Archive<'a> {
+    /// The bytes of an entry as a source of their own; its checksum is checked here.
+    fn nested(&mut self, index: usize) -> Result<Source<'a>, Error> {
+        if let Some(source) = self.sub_source(index)? {
+            self.check(index)?;
+            return Ok(source);
+        }
+        let size = self.entry(index)?.size;
+        self.read(index, size, "size of an npz").map(Source::Owned)
+    }
+}

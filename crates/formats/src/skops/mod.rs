@@ -1,0 +1,14 @@
+//! The skops format: a zip with `schema.json` and the arrays that it names.
+//!
+//! Source: `skops/io` of skops 0.16.0, protocols 0, 1 and 2. The rules are those of
+//! `docs/formats/skops.md`.
+
+mod json;
+mod load;
+mod loaders;
+mod read;
+mod write;
+
+pub use load::{ArrayPlan, VerifiedGraph};
+pub use read::read;
+pub use write::{ArrayData, Prepared, prepare, write};

@@ -1,0 +1,1141 @@
+//! Reads `schema.json` as a stream into the graph.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use super::json::{Cursor, Number, Scalar};
+use super::loaders::{COMMON, Content, Field, Loader, Part, Row, loader};
+use crate::archive::Archive;
+use crate::error::{Error, Location};
+use crate::graph::{GlobalId, Graph, Mark, Node, NodeId, Role, Stored};
+use crate::limits::{Limits, at_most, spend};
+
+/// The entry that holds the graph.
+pub(super) const SCHEMA: &str = "schema.json";
+/// The newest protocol that is read; the one that is written.
+pub(super) const PROTOCOL: i64 = 2;
+
+/// Reads the graph of a skops file. Arrays are not read, nothing is imported.
+///
+/// # Errors
+/// [`Error::Malformed`] where `schema.json` breaks the rules of `docs/formats/skops.md`,
+/// [`Error::Unsupported`] for node kinds and protocols that nopickle does not read, [`Error::Limit`]
+/// for a file that is larger, deeper or of more nodes than `limits` allow.
+pub fn read(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Graph, Error> {
+    let schema = archive
+        .find(SCHEMA)
+        .ok_or_else(|| Error::malformed("skops", Location::default(), "the archive has no schema.json"))?;
+    archive.pay(schema, limits)?;
+    let bytes = archive.read(schema, limits.schema_bytes, "size of schema.json")?;
+    let reader = Reader {
+        cursor: Cursor::new(&bytes, SCHEMA, 0),
+        graph: Graph::new(SCHEMA),
+        archive,
+        limits,
+        frames: Vec::new(),
+        pending: Vec::new(),
+        ids: HashMap::new(),
+        id_log: Vec::new(),
+        keys: HashMap::new(),
+        names: HashMap::new(),
+        buffer: Vec::new(),
+        inner: Vec::new(),
+        protocol: None,
+        bare_function: false,
+        old_function: false,
+    };
+    let graph = reader.run()?;
+    if let Some(node) = graph.unbuildable_cycle() {
+        let at = Location::byte(SCHEMA, graph.place(node));
+        return Err(Error::malformed("skops", at, "a cycle passes through no object and no container"));
+    }
+    Ok(graph)
+}
+
+/// A node object that is open.
+struct Open<'a> {
+    id: NodeId,
+    mark: Mark,
+    id_mark: usize,
+    /// Where the node's children start in `Reader::pending`.
+    base: usize,
+    first: bool,
+    seen: u32,
+    row: Option<&'static Row>,
+    class: Option<Cow<'a, str>>,
+    module: Option<Cow<'a, str>>,
+    /// An id that stands before the node's children and is known: the node that it names.
+    alias: Option<NodeId>,
+    /// An id that stands after children.
+    late_id: Option<i64>,
+    registered: bool,
+    slots: [Option<NodeId>; 4],
+    /// The slot that the next finished child goes to.
+    target: usize,
+    entry: Option<usize>,
+    /// `type` is `json`.
+    objects: bool,
+    scalar: Option<Node>,
+    /// Content that stands before its loader.
+    deferred: Option<usize>,
+    /// Where to go on after such content was read.
+    resume: Option<usize>,
+}
+
+/// The slot of `content`, and that of the one child that stands beside it.
+const CONTENT: usize = 0;
+const BESIDE: usize = 1;
+
+enum Frame<'a> {
+    Node(Box<Open<'a>>),
+    List {
+        first: bool,
+    },
+    Dict {
+        first: bool,
+        count: usize,
+    },
+    Parts {
+        first: bool,
+        parts: &'static [(&'static str, Part)],
+        target: usize,
+        slots: [Option<NodeId>; 4],
+    },
+}
+
+/// Dicts with more keys than this do not share their keys with others.
+const SHARED_KEYS: usize = 1024;
+
+struct Reader<'a, 'r, 's> {
+    cursor: Cursor<'a>,
+    graph: Graph,
+    archive: &'r mut Archive<'s>,
+    limits: &'r mut Limits,
+    frames: Vec<Frame<'a>>,
+    pending: Vec<NodeId>,
+    ids: HashMap<i64, NodeId>,
+    id_log: Vec<(i64, NodeId)>,
+    keys: HashMap<String, NodeId>,
+    names: HashMap<(Cow<'a, str>, Cow<'a, str>), GlobalId>,
+    buffer: Vec<u8>,
+    inner: Vec<u8>,
+    protocol: Option<i64>,
+    /// A function without content was seen (protocols 1 and 2).
+    bare_function: bool,
+    /// A function with content was seen (protocol 0).
+    old_function: bool,
+}
+
+const COMMA: &str = "a comma or a closing bracket is missing";
+
+impl<'a> Reader<'a, '_, '_> {
+    fn run(mut self) -> Result<Graph, Error> {
+        self.begin_node()?;
+        let mut root = None;
+        while !self.frames.is_empty() {
+            root = self.step()?;
+        }
+        let root = root.ok_or_else(|| self.cursor.malformed("schema.json holds no node"))?;
+        if !self.cursor.at_end() {
+            return Err(self.cursor.malformed("schema.json goes on after its node"));
+        }
+        match self.protocol {
+            None => return Err(self.cursor.malformed("the skops protocol is missing")),
+            Some(0) if self.bare_function => {
+                return Err(self.cursor.malformed("a FunctionNode of protocol 0 has no content"));
+            }
+            Some(1..) if self.old_function => {
+                return Err(self.cursor.malformed("a FunctionNode has content, which only protocol 0 has"));
+            }
+            Some(_) => {}
+        }
+        self.graph.set_root(root);
+        Ok(self.graph)
+    }
+
+    /// Goes on with the innermost open frame. Returns a node where one was finished.
+    fn step(&mut self) -> Result<Option<NodeId>, Error> {
+        match self.frames.last_mut() {
+            Some(Frame::Node(_)) => self.node_step(),
+            Some(Frame::List { first }) => {
+                let was_first = std::mem::replace(first, false);
+                if self.cursor.eat(b']') {
+                    self.frames.pop();
+                    self.content_done();
+                    return Ok(None);
+                }
+                if !was_first {
+                    self.cursor.expect(b',', COMMA)?;
+                }
+                self.begin_node()
+            }
+            Some(Frame::Dict { first, count }) => {
+                let was_first = std::mem::replace(first, false);
+                *count = count.saturating_add(1);
+                let shared = *count <= SHARED_KEYS;
+                if self.cursor.eat(b'}') {
+                    self.frames.pop();
+                    self.content_done();
+                    return Ok(None);
+                }
+                if !was_first {
+                    self.cursor.expect(b',', COMMA)?;
+                }
+                let key = self.key_node(shared)?;
+                self.pending.push(key);
+                self.cursor.expect(b':', "a colon is missing")?;
+                self.begin_node()
+            }
+            Some(Frame::Parts { .. }) => self.parts_step(),
+            None => Ok(None),
+        }
+    }
+
+    /// After the content of a node was read: goes on where the node itself goes on.
+    fn content_done(&mut self) {
+        if let Some(Frame::Node(open)) = self.frames.last_mut()
+            && let Some(resume) = open.resume.take()
+        {
+            self.cursor.jump(resume);
+        }
+    }
+
+    /// Hands a finished node to the frame that waits for it.
+    fn deliver(&mut self, node: NodeId) -> NodeId {
+        match self.frames.last_mut() {
+            Some(Frame::Node(open)) => {
+                if let Some(slot) = open.slots.get_mut(open.target) {
+                    *slot = Some(node);
+                }
+                if open.target == CONTENT {
+                    self.content_done();
+                }
+            }
+            Some(Frame::List { .. } | Frame::Dict { .. }) => self.pending.push(node),
+            Some(Frame::Parts { target, slots, .. }) => {
+                if let Some(slot) = slots.get_mut(*target) {
+                    *slot = Some(node);
+                }
+            }
+            None => {}
+        }
+        node
+    }
+
+    fn place(&mut self) -> u32 {
+        self.cursor.peek();
+        u32::try_from(self.cursor.offset()).unwrap_or(u32::MAX)
+    }
+
+    fn push(&mut self, node: Node, place: u32) -> Result<NodeId, Error> {
+        spend(&mut self.limits.nodes, 1, "number of nodes")?;
+        self.graph.push(node, place).ok_or_else(full)
+    }
+
+    /// Opens a node object.
+    fn begin_node(&mut self) -> Result<Option<NodeId>, Error> {
+        let found = u64::try_from(self.frames.len()).unwrap_or(u64::MAX);
+        at_most(self.limits.depth, found, "nesting of JSON")?;
+        let place = self.place();
+        self.cursor.expect(b'{', "a node is missing")?;
+        let mark = self.graph.mark();
+        let id = self.push(Node::Pending, place)?;
+        self.frames.push(Frame::Node(Box::new(Open {
+            id,
+            mark,
+            id_mark: self.id_log.len(),
+            base: self.pending.len(),
+            first: true,
+            seen: 0,
+            row: None,
+            class: None,
+            module: None,
+            alias: None,
+            late_id: None,
+            registered: false,
+            slots: [None; 4],
+            target: CONTENT,
+            entry: None,
+            objects: false,
+            scalar: None,
+            deferred: None,
+            resume: None,
+        })));
+        Ok(None)
+    }
+
+    fn open(&mut self) -> Result<&mut Open<'a>, Error> {
+        match self.frames.last_mut() {
+            Some(Frame::Node(open)) => Ok(open),
+            _ => Err(self.cursor.malformed("a node is missing")),
+        }
+    }
+
+    /// A string, borrowed from the file where nothing in it is escaped.
+    fn text(&mut self, what: &'static str) -> Result<Cow<'a, str>, Error> {
+        let start = self.cursor;
+        if let Some(bytes) = self.cursor.plain_string() {
+            return std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| start.malformed(what));
+        }
+        let bytes = self.cursor.string(&mut self.buffer)?;
+        std::str::from_utf8(bytes)
+            .map(|text| Cow::Owned(text.to_owned()))
+            .map_err(|_| start.malformed(what))
+    }
+
+    /// Reads the next field of the innermost node, or closes it.
+    fn node_step(&mut self) -> Result<Option<NodeId>, Error> {
+        let outermost = self.frames.len() == 1;
+        let first = std::mem::replace(&mut self.open()?.first, false);
+        if self.cursor.eat(b'}') {
+            if let Some(start) = self.open()?.deferred.take() {
+                // The content stood before its loader: go back to it, then come here again.
+                let end = self.cursor.offset().saturating_sub(1);
+                let again = u64::try_from(end.saturating_sub(start)).unwrap_or(u64::MAX);
+                spend(&mut self.limits.reread_bytes, again, "JSON that stands before its loader")?;
+                self.open()?.resume = Some(end);
+                self.cursor.jump(start);
+                return self.content();
+            }
+            return self.finish();
+        }
+        if !first {
+            self.cursor.expect(b',', COMMA)?;
+        }
+        let start = self.cursor;
+        let key = self.text("a field's name is not text")?;
+        self.cursor.expect(b':', "a colon is missing")?;
+        let Some(field) = Field::parse(key.as_bytes()) else {
+            return Err(Error::unsupported(start.location(), "field of a node", key));
+        };
+        let open = self.open()?;
+        if open.seen & field.bit() != 0 {
+            return Err(start.malformed("a node has a field twice"));
+        }
+        open.seen |= field.bit();
+        self.field(field, outermost)
+    }
+
+    fn field(&mut self, field: Field, outermost: bool) -> Result<Option<NodeId>, Error> {
+        match field {
+            Field::Class => {
+                let class = self.name("the class of a node is not text")?;
+                self.open()?.class = class;
+            }
+            Field::Module => {
+                let module = self.name("the module of a node is not text")?;
+                self.open()?.module = module;
+            }
+            Field::Loader => {
+                let start = self.cursor;
+                let name = self.text("the loader of a node is not text")?;
+                let row = loader(name.as_bytes());
+                if row.is_none() {
+                    return Err(Error::unsupported(start.location(), "kind of node (__loader__)", name));
+                }
+                self.open()?.row = row;
+            }
+            Field::Id => self.id_field()?,
+            Field::Content => {
+                if self.open()?.row.is_none() {
+                    self.cursor.peek();
+                    let start = self.cursor.offset();
+                    self.cursor.skip(self.limits.depth, &mut self.buffer)?;
+                    self.open()?.deferred = Some(start);
+                } else {
+                    return self.content();
+                }
+            }
+            Field::IsJson => {
+                if !matches!(self.cursor.scalar(&mut self.buffer)?, Scalar::Bool(_)) {
+                    return Err(self.cursor.malformed("is_json is neither true nor false"));
+                }
+            }
+            Field::KeyTypes | Field::Shape | Field::Attrs => {
+                self.open()?.target = BESIDE;
+                return self.begin_node();
+            }
+            Field::Reduce => {
+                self.cursor.expect(b'{', "__reduce__ is not an object")?;
+                self.push_parts(&[("args", Part::Node)], BESIDE)?;
+            }
+            Field::Type => {
+                let start = self.cursor;
+                let name = self.text("the type of an array is not text")?;
+                let objects = match name.as_ref() {
+                    "numpy" | "scipy" => false,
+                    "json" => true,
+                    _ => return Err(Error::unsupported(start.location(), "type of array", name)),
+                };
+                self.open()?.objects = objects;
+            }
+            Field::File => {
+                let start = self.cursor;
+                let name = self.text("the name of an entry is not text")?;
+                let Some(entry) = self.archive.find(&name) else {
+                    return Err(start.malformed("an entry that a node names is not in the archive"));
+                };
+                self.open()?.entry = Some(entry);
+            }
+            Field::Protocol if outermost => self.protocol_field()?,
+            Field::Version if outermost => {
+                self.text("_skops_version is not text")?;
+            }
+            Field::Protocol | Field::Version => {
+                return Err(self.cursor.malformed("a protocol stands inside a node"));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A class or module: text, or `null` as old skops wrote for a `CachedNode`.
+    fn name(&mut self, what: &'static str) -> Result<Option<Cow<'a, str>>, Error> {
+        if self.cursor.peek() == Some(b'"') {
+            return self.text(what).map(Some);
+        }
+        match self.cursor.scalar(&mut self.buffer) {
+            Ok(Scalar::Null) => Ok(None),
+            _ => Err(self.cursor.malformed(what)),
+        }
+    }
+
+    fn id_field(&mut self) -> Result<(), Error> {
+        let start = self.cursor;
+        let id = match self.cursor.scalar(&mut self.buffer) {
+            Ok(Scalar::Number(Number::Int(id))) => id,
+            _ => return Err(start.malformed("the id of a node is not an integer of 64 bits")),
+        };
+        if id == 0 {
+            return Ok(());
+        }
+        let known = self.ids.get(&id).copied();
+        let children = Field::Content.bit()
+            | Field::KeyTypes.bit()
+            | Field::Shape.bit()
+            | Field::Reduce.bit()
+            | Field::Attrs.bit();
+        let open = self.open()?;
+        if open.seen & children != 0 {
+            open.late_id = Some(id);
+        } else if known.is_some() {
+            open.alias = known;
+        } else {
+            open.registered = true;
+            let node = open.id;
+            self.register(id, node);
+        }
+        Ok(())
+    }
+
+    fn register(&mut self, id: i64, node: NodeId) {
+        self.ids.insert(id, node);
+        self.id_log.push((id, node));
+    }
+
+    fn protocol_field(&mut self) -> Result<(), Error> {
+        let start = self.cursor;
+        match self.cursor.scalar(&mut self.buffer) {
+            Ok(Scalar::Number(Number::Int(protocol @ 0..=PROTOCOL))) => self.protocol = Some(protocol),
+            Ok(Scalar::Number(Number::Int(protocol))) if protocol > PROTOCOL => {
+                return Err(Error::unsupported(
+                    start.location(),
+                    "skops protocol, this nopickle reads 0 to 2",
+                    format!("{protocol} (update nopickle, or save the model again with an older skops)"),
+                ));
+            }
+            _ => return Err(start.malformed("the skops protocol is not a whole number of 0 or more")),
+        }
+        Ok(())
+    }
+
+    /// Reads the content of the innermost node, whose loader is known.
+    fn content(&mut self) -> Result<Option<NodeId>, Error> {
+        let open = self.open()?;
+        open.target = CONTENT;
+        let kind = open.row.map_or(Content::Never, |row| row.2);
+        match kind {
+            Content::Never => Err(self.cursor.malformed("a node has content that its loader does not have")),
+            Content::Node => self.begin_node(),
+            Content::NodeOrNull => {
+                if self.cursor.peek() == Some(b'n') {
+                    self.cursor.scalar(&mut self.buffer)?;
+                    self.content_done();
+                    return Ok(None);
+                }
+                self.begin_node()
+            }
+            Content::Nodes => {
+                self.cursor.expect(b'[', "the content is not a list")?;
+                self.frames.push(Frame::List { first: true });
+                Ok(None)
+            }
+            Content::Dict => {
+                self.cursor.expect(b'{', "the content is not an object")?;
+                self.frames.push(Frame::Dict { first: true, count: 0 });
+                Ok(None)
+            }
+            Content::Parts(parts) => {
+                self.cursor.expect(b'{', "the content is not an object")?;
+                self.push_parts(parts, CONTENT)?;
+                Ok(None)
+            }
+            Content::Json => {
+                let node = self.json_content()?;
+                self.open()?.scalar = Some(node);
+                self.content_done();
+                Ok(None)
+            }
+        }
+    }
+
+    /// Opens an object of named parts; they go to the node's slots from `first_slot` on.
+    fn push_parts(&mut self, parts: &'static [(&'static str, Part)], first_slot: usize) -> Result<(), Error> {
+        self.open()?.target = first_slot;
+        self.frames.push(Frame::Parts {
+            first: true,
+            parts,
+            target: 0,
+            slots: [None; 4],
+        });
+        Ok(())
+    }
+
+    fn parts_step(&mut self) -> Result<Option<NodeId>, Error> {
+        let Some(Frame::Parts { first, parts, slots, .. }) = self.frames.last_mut() else {
+            return Ok(None);
+        };
+        let was_first = std::mem::replace(first, false);
+        let (parts, filled) = (*parts, *slots);
+        if self.cursor.eat(b'}') {
+            self.frames.pop();
+            let open = self.open()?;
+            let free = open.slots.iter_mut().skip(open.target);
+            for (slot, part) in free.zip(filled) {
+                *slot = part.or(*slot);
+            }
+            if open.target == CONTENT {
+                self.content_done();
+            }
+            return Ok(None);
+        }
+        if !was_first {
+            self.cursor.expect(b',', COMMA)?;
+        }
+        let start = self.cursor;
+        let name = self.text("a part's name is not text")?;
+        self.cursor.expect(b':', "a colon is missing")?;
+        let Some(index) = parts.iter().position(|part| part.0 == name) else {
+            return Err(Error::unsupported(start.location(), "part of a node", name));
+        };
+        if filled.get(index).copied().flatten().is_some() {
+            return Err(start.malformed("a node has a part twice"));
+        }
+        if let Some(Frame::Parts { target, .. }) = self.frames.last_mut() {
+            *target = index;
+        }
+        let kind = parts.get(index).map(|part| part.1);
+        if kind == Some(Part::Node) {
+            return self.begin_node();
+        }
+        let place = self.place();
+        let scalar = self.cursor.scalar(&mut self.buffer)?;
+        if kind == Some(Part::Text) && scalar != Scalar::String {
+            return Err(start.malformed("a part that names something is not text"));
+        }
+        let node = scalar_node(&mut self.graph, &scalar, &self.buffer, &self.cursor)?;
+        let id = self.push(node, place)?;
+        self.deliver(id);
+        Ok(None)
+    }
+
+    /// The scalar of a `JsonNode`: JSON inside a string of JSON.
+    fn json_content(&mut self) -> Result<Node, Error> {
+        self.cursor.peek();
+        let start = self.cursor;
+        let bytes = match self.cursor.plain_string() {
+            Some(plain) => plain,
+            None => self.cursor.string(&mut self.buffer)?,
+        };
+        let mut inner = Cursor::new(bytes, SCHEMA, start.offset());
+        if matches!(inner.peek(), Some(b'[' | b'{')) {
+            return Err(Error::unsupported(
+                start.location(),
+                "content of a JsonNode",
+                "a list or an object inside a string",
+            ));
+        }
+        let scalar = inner.scalar(&mut self.inner)?;
+        if !inner.at_end() {
+            return Err(start.malformed("the content of a JsonNode is not one value"));
+        }
+        scalar_node(&mut self.graph, &scalar, &self.inner, &start)
+    }
+
+    /// The node of a dict's key; keys of small dicts are shared.
+    fn key_node(&mut self, shared: bool) -> Result<NodeId, Error> {
+        let place = self.place();
+        let start = self.cursor;
+        let bytes = match self.cursor.plain_string() {
+            Some(plain) => plain,
+            None => self.cursor.string(&mut self.buffer)?,
+        };
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            let node = text_node(&mut self.graph, bytes, &start)?;
+            return self.push(node, place);
+        };
+        if shared
+            && let Some(&known) = self.keys.get(text)
+            && matches!(self.graph.node(known), Node::Str(run) if self.graph.text(run) == text)
+        {
+            return Ok(known);
+        }
+        let run = self.graph.push_text(text).ok_or_else(full)?;
+        let insert = (shared && self.keys.len() < 10_000).then(|| text.to_owned());
+        let id = self.push(Node::Str(run), place)?;
+        if let Some(text) = insert {
+            self.keys.insert(text, id);
+        }
+        Ok(id)
+    }
+
+    /// Closes the innermost node: settles its id, then puts it into the graph.
+    fn finish(&mut self) -> Result<Option<NodeId>, Error> {
+        let Some(Frame::Node(mut open)) = self.frames.pop() else {
+            return Ok(None);
+        };
+        let children = self.pending.split_off(open.base.min(self.pending.len()));
+        if let Some(id) = open.late_id {
+            match self.ids.get(&id).copied() {
+                Some(known) if known > open.id => {
+                    return Err(self.cursor.malformed("an id is defined inside the node that it names"));
+                }
+                Some(known) => open.alias = Some(known),
+                None => {}
+            }
+        }
+        if let Some(alias) = open.alias {
+            // A second time the same object: what stands in it was read for its syntax only.
+            self.graph.truncate(open.mark);
+            for (id, node) in self.id_log.split_off(open.id_mark.min(self.id_log.len())) {
+                if self.ids.get(&id) == Some(&node) {
+                    self.ids.remove(&id);
+                }
+            }
+            return Ok(Some(self.deliver(alias)));
+        }
+        if let Some(id) = open.late_id {
+            self.register(id, open.id);
+        }
+        let node = self.build(&mut open, &children)?;
+        self.graph.set(open.id, node);
+        Ok(Some(self.deliver(open.id)))
+    }
+
+    fn build(&mut self, open: &mut Open<'a>, children: &[NodeId]) -> Result<Node, Error> {
+        let at = Location::byte(SCHEMA, self.graph.place(open.id));
+        let malformed = |what| Error::malformed("skops", at.clone(), what);
+        let Some(&(_, kind, _, fields)) = open.row else {
+            return Err(malformed("a node has no __loader__"));
+        };
+        let root = Field::Protocol.bit() | Field::Version.bit();
+        if open.seen & !(fields | COMMON | root) != 0 {
+            return Err(malformed("a node has a field that its loader does not have"));
+        }
+        if kind == Loader::Cached {
+            return Err(malformed("a CachedNode refers to an id that is not defined"));
+        }
+        if kind == Loader::Json {
+            return open.scalar.ok_or_else(|| malformed("a JsonNode has no content"));
+        }
+        let (Some(class), Some(module)) = (open.class.take(), open.module.take()) else {
+            return Err(malformed("a node has no __class__ or no __module__"));
+        };
+        let mut build = Build {
+            open,
+            children,
+            at: &at,
+            class,
+            module,
+            reader: self,
+        };
+        build.node(kind)
+    }
+}
+
+/// One node on its way into the graph.
+struct Build<'b, 'a, 'r, 's> {
+    open: &'b Open<'a>,
+    children: &'b [NodeId],
+    at: &'b Location,
+    class: Cow<'a, str>,
+    module: Cow<'a, str>,
+    reader: &'b mut Reader<'a, 'r, 's>,
+}
+
+impl Build<'_, '_, '_, '_> {
+    fn malformed(&self, what: &'static str) -> Error {
+        Error::malformed("skops", self.at.clone(), what)
+    }
+
+    fn is(&self, module: &str, class: &str) -> bool {
+        self.module == module && self.class == class
+    }
+
+    /// The id of the node's class, used in a role.
+    fn refer(&mut self, role: Role) -> Result<GlobalId, Error> {
+        let global = self.global()?;
+        self.reader.graph.refer(global, role, self.open.id);
+        Ok(global)
+    }
+
+    fn global(&mut self) -> Result<GlobalId, Error> {
+        let key = (self.module.clone(), self.class.clone());
+        if let Some(&known) = self.reader.names.get(&key) {
+            return Ok(known);
+        }
+        check_name(&self.module, &self.class).map_err(|what| self.malformed(what))?;
+        let global = self.reader.graph.global(&self.module, &self.class).ok_or_else(full)?;
+        self.reader.names.insert(key, global);
+        Ok(global)
+    }
+
+    /// The class of a container: builtin ones need no decision, others are called with their items.
+    fn container(&mut self, own: &str) -> Result<GlobalId, Error> {
+        if self.is("builtins", own) {
+            return self.global();
+        }
+        if self.module == "builtins" && matches!(self.class.as_ref(), "dict" | "list" | "set" | "tuple") {
+            let name = format!("{} in a node of {own}", self.class);
+            return Err(Error::unsupported(self.at.clone(), "class of a container", name));
+        }
+        self.refer(Role::Call)
+    }
+
+    /// The class of a node that has only one.
+    fn fixed(&mut self, names: &[(&str, &str)]) -> Result<GlobalId, Error> {
+        if names.iter().any(|&(module, class)| self.is(module, class)) {
+            return self.global();
+        }
+        let name = format!("{}.{}", self.module, self.class);
+        Err(Error::unsupported(self.at.clone(), "class for its loader", name))
+    }
+
+    fn slot(&self, index: usize, what: &'static str) -> Result<NodeId, Error> {
+        self.open.slots.get(index).copied().flatten().ok_or_else(|| self.malformed(what))
+    }
+
+    fn link(&mut self, nodes: &[NodeId]) -> Result<crate::graph::Items, Error> {
+        self.reader.graph.link(nodes).ok_or_else(full)
+    }
+
+    fn has(&self, field: Field) -> bool {
+        self.open.seen & field.bit() != 0
+    }
+
+    fn entry(&self) -> Result<usize, Error> {
+        self.open.entry.ok_or_else(|| self.malformed("a node has no file"))
+    }
+
+    fn array(&mut self, stored: Stored) -> Result<crate::graph::ArrayId, Error> {
+        self.reader.graph.push_array(stored).ok_or_else(full)
+    }
+
+    fn node(&mut self, kind: Loader) -> Result<Node, Error> {
+        const ARGS: &str = "a node has no arguments";
+        const CONTENT_MISSING: &str = "a node has no content";
+        Ok(match kind {
+            Loader::List | Loader::Tuple | Loader::Set => {
+                if !self.has(Field::Content) {
+                    return Err(self.malformed(CONTENT_MISSING));
+                }
+                let items = self.link(self.children)?;
+                match kind {
+                    Loader::List => Node::List(self.container("list")?, items),
+                    Loader::Tuple => Node::Tuple(self.container("tuple")?, items),
+                    _ => Node::Set(self.container("set")?, items),
+                }
+            }
+            Loader::Dict => {
+                if !self.has(Field::Content) {
+                    return Err(self.malformed(CONTENT_MISSING));
+                }
+                let types = self.slot(BESIDE, "a dict has no key_types")?;
+                let pairs = self.pairs(types)?;
+                let items = self.link(&pairs)?;
+                Node::Dict(self.container("dict")?, items)
+            }
+            Loader::DefaultDict => {
+                let main = self.slot(CONTENT, CONTENT_MISSING)?;
+                let factory = self.slot(1, CONTENT_MISSING)?;
+                if !matches!(self.reader.graph.node(main), Node::Dict(..)) {
+                    return Err(self.malformed("the items of a defaultdict are not a dict"));
+                }
+                let items = self.link(&[factory, main])?;
+                Node::DefaultDict(self.refer(Role::Call)?, items)
+            }
+            Loader::Bytes | Loader::Bytearray => {
+                let stored = Stored::Raw(self.entry()?);
+                let array = self.array(stored)?;
+                if kind == Loader::Bytes {
+                    self.fixed(&[("builtins", "bytes")])?;
+                    Node::Bytes(array)
+                } else {
+                    self.fixed(&[("builtins", "bytearray")])?;
+                    Node::ByteArray(array)
+                }
+            }
+            Loader::Slice => {
+                self.fixed(&[("builtins", "slice")])?;
+                let parts = [self.slot(0, CONTENT_MISSING)?, self.slot(1, CONTENT_MISSING)?, self.slot(2, CONTENT_MISSING)?];
+                Node::Slice(self.link(&parts)?)
+            }
+            Loader::Function => {
+                if self.has(Field::Content) {
+                    // Protocol 0 names the function in its content.
+                    self.reader.old_function = true;
+                    let (module, name) = (self.slot(0, CONTENT_MISSING)?, self.slot(1, CONTENT_MISSING)?);
+                    let text = |id| match self.reader.graph.node(id) {
+                        Node::Str(run) => Ok(self.reader.graph.text(run).to_owned()),
+                        _ => Err(self.malformed("a part that names something is not text")),
+                    };
+                    (self.module, self.class) = (Cow::Owned(text(module)?), Cow::Owned(text(name)?));
+                } else {
+                    self.reader.bare_function = true;
+                }
+                Node::Function(self.refer(Role::Value)?)
+            }
+            Loader::Type => Node::Global(self.refer(Role::Value)?),
+            Loader::Object => {
+                let state = self.open.slots[CONTENT];
+                let items = self.link(state.as_slice())?;
+                Node::Object(self.refer(Role::Instance)?, items)
+            }
+            Loader::Constructor => {
+                let args = self.slot(CONTENT, ARGS)?;
+                self.construct(args, None)?
+            }
+            Loader::Tree | Loader::Loss | Loader::QuantileForest => {
+                match kind {
+                    Loader::Tree => {
+                        self.fixed(&[("sklearn.tree._tree", "Tree")])?;
+                    }
+                    Loader::QuantileForest => {
+                        self.fixed(&[("quantile_forest._quantile_forest_fast", "QuantileForest")])?;
+                    }
+                    _ => {}
+                }
+                let args = self.slot(BESIDE, ARGS)?;
+                let state = self.slot(CONTENT, CONTENT_MISSING)?;
+                self.construct(args, Some(state))?
+            }
+            Loader::OperatorFunc => {
+                if self.module != "operator" {
+                    return Err(self.malformed("the module of an OperatorFuncNode is not operator"));
+                }
+                let args = self.slot(BESIDE, ARGS)?;
+                self.construct(args, None)?
+            }
+            Loader::Method => self.method()?,
+            Loader::Partial => {
+                self.fixed(&[("functools", "partial")])?;
+                let parts = [
+                    self.slot(0, CONTENT_MISSING)?,
+                    self.slot(1, CONTENT_MISSING)?,
+                    self.slot(2, CONTENT_MISSING)?,
+                    self.slot(3, CONTENT_MISSING)?,
+                ];
+                let items = self.link(&parts)?;
+                Node::Partial(self.refer(Role::Value)?, items)
+            }
+            Loader::NdArray => self.ndarray()?,
+            Loader::MaskedArray => {
+                let items = self.link(&[self.slot(0, CONTENT_MISSING)?, self.slot(1, CONTENT_MISSING)?])?;
+                Node::MaskedArray(self.refer(Role::Call)?, items)
+            }
+            Loader::DType => {
+                let class = self.fixed(&[("numpy", "dtype")])?;
+                let array = self.slot(CONTENT, CONTENT_MISSING)?;
+                if !matches!(self.reader.graph.node(array), Node::Array(..) | Node::ObjectArray(..)) {
+                    return Err(self.malformed("the content of a DTypeNode is not an array"));
+                }
+                Node::DType(class, self.link(&[array])?)
+            }
+            Loader::RandomState => {
+                let items = self.link(&[self.slot(CONTENT, CONTENT_MISSING)?])?;
+                Node::RandomState(self.refer(Role::Instance)?, items)
+            }
+            Loader::RandomGenerator => self.generator()?,
+            Loader::SparseMatrix => {
+                let stored = Stored::Raw(self.entry()?);
+                let array = self.array(stored)?;
+                let place = u32::try_from(self.at.offset.unwrap_or(0)).unwrap_or(0);
+                let bytes = self.reader.push(Node::Bytes(array), place)?;
+                let items = self.link(&[bytes])?;
+                Node::Sparse(self.refer(Role::Call)?, items)
+            }
+            Loader::Json | Loader::Cached => return Err(self.malformed(CONTENT_MISSING)),
+        })
+    }
+
+    fn construct(&mut self, args: NodeId, state: Option<NodeId>) -> Result<Node, Error> {
+        // CPython would also take a list here; nothing writes one.
+        if !matches!(self.reader.graph.node(args), Node::Tuple(..)) {
+            return Err(self.malformed("the arguments of a constructor are not a tuple"));
+        }
+        let items = match state {
+            Some(state) => self.link(&[args, state])?,
+            None => self.link(&[args])?,
+        };
+        Ok(Node::Construct(self.refer(Role::Call)?, items))
+    }
+
+    fn method(&mut self) -> Result<Node, Error> {
+        let name = self.slot(0, "a method has no name")?;
+        let object = self.slot(1, "a method has no object")?;
+        let graph = &self.reader.graph;
+        let same = graph.class(object).map(|class| graph.global_parts(class));
+        if same != Some((&self.module, &self.class)) {
+            return Err(self.malformed("the object of a method is of another class than the method"));
+        }
+        let Node::Str(name) = graph.node(name) else {
+            return Err(self.malformed("a part that names something is not text"));
+        };
+        let name = graph.text(name);
+        if name.is_empty() || name.contains('.') {
+            return Err(self.malformed("the name of a method is not one name"));
+        }
+        let full_name = format!("{}.{name}", self.class);
+        let global = self.reader.graph.global(&self.module, &full_name).ok_or_else(full)?;
+        self.reader.graph.refer(global, Role::Value, self.open.id);
+        Ok(Node::Method(global, self.link(&[object])?))
+    }
+
+    fn ndarray(&mut self) -> Result<Node, Error> {
+        if !self.has(Field::Type) {
+            return Err(self.malformed("an array has no type"));
+        }
+        if !self.open.objects {
+            if self.has(Field::Content) || self.has(Field::Shape) {
+                return Err(self.malformed("a node has a field that its loader does not have"));
+            }
+            let stored = Stored::Npy(self.entry()?);
+            let array = self.array(stored)?;
+            let class = if self.is("numpy", "ndarray") { self.global()? } else { self.refer(Role::Call)? };
+            return Ok(Node::Array(class, array));
+        }
+        if self.has(Field::File) || !self.has(Field::Content) {
+            return Err(self.malformed("an array of objects has a file or no content"));
+        }
+        let class = self.fixed(&[("numpy", "ndarray")])?;
+        let shape = self.slot(BESIDE, "an array of objects has no shape")?;
+        let graph = &self.reader.graph;
+        let lengths: Option<Vec<usize>> = match graph.node(shape) {
+            Node::Tuple(_, items) => graph
+                .items(items)
+                .iter()
+                .map(|&id| match graph.node(id) {
+                    Node::Int(length) => usize::try_from(length).ok(),
+                    _ => None,
+                })
+                .collect(),
+            _ => None,
+        };
+        let Some(lengths) = lengths.filter(|lengths| lengths.len() <= 32) else {
+            return Err(self.malformed("the shape of an array is not a tuple of lengths"));
+        };
+        if lengths.is_empty() {
+            return Err(Error::unsupported(self.at.clone(), "array of objects", "one without dimensions"));
+        }
+        // One dimension: as many items; more: nested lists, whose lengths are the shape.
+        if lengths.first().is_some_and(|&length| length != self.children.len()) {
+            return Err(self.malformed("an array of objects has other lengths than its shape"));
+        }
+        let mut level: Vec<NodeId> = self.children.to_vec();
+        for &length in lengths.iter().skip(1) {
+            let mut next = Vec::new();
+            for &id in &level {
+                let Node::List(list, items) = graph.node(id) else {
+                    return Err(self.malformed("an array of objects has other lengths than its shape"));
+                };
+                if items.len() != length || graph.name(list) != "builtins.list" {
+                    return Err(self.malformed("an array of objects has other lengths than its shape"));
+                }
+                next.extend_from_slice(graph.items(items));
+            }
+            level = next;
+        }
+        let mut items = vec![shape];
+        items.extend(level);
+        Ok(Node::ObjectArray(class, self.link(&items)?))
+    }
+
+    fn generator(&mut self) -> Result<Node, Error> {
+        let state = self.slot(CONTENT, "a Generator has no bit generator")?;
+        let graph = &self.reader.graph;
+        let name = graph.get(state, "bit_generator").map(|id| graph.node(id));
+        let Some(Node::Str(name)) = name else {
+            return Err(self.malformed("a Generator does not name its bit generator"));
+        };
+        let name = graph.text(name).to_owned();
+        check_name("numpy.random", &name).map_err(|what| self.malformed(what))?;
+        let global = self.reader.graph.global("numpy.random", &name).ok_or_else(full)?;
+        self.reader.graph.refer(global, Role::Call, self.open.id);
+        let items = match self.open.slots[1] {
+            Some(seed) => self.link(&[state, seed])?,
+            None => self.link(&[state])?,
+        };
+        Ok(Node::Generator(self.refer(Role::Instance)?, items))
+    }
+
+    /// Keys and values of a dict in turn, the keys turned into what `key_types` says.
+    fn pairs(&mut self, types: NodeId) -> Result<Vec<NodeId>, Error> {
+        let graph = &self.reader.graph;
+        let Node::List(_, types) = graph.node(types) else {
+            return Err(self.malformed("the key_types of a dict are not a list"));
+        };
+        let types = graph.items(types);
+        let mut pairs = self.children.to_vec();
+        if types.len() != pairs.len() / 2 {
+            return Err(self.malformed("a dict has another number of keys than of key_types"));
+        }
+        self.distinct(&pairs)?;
+        // Most dicts have one type of key; most keys are text.
+        let mut changes = Vec::new();
+        let mut last = None;
+        for (index, &kind) in types.iter().enumerate() {
+            if last == Some(kind) {
+                continue;
+            }
+            let Node::Global(class) = graph.node(kind) else {
+                return Err(self.malformed("a type of a key is not a class"));
+            };
+            if graph.name(class) == "builtins.str" {
+                last = Some(kind);
+            } else {
+                changes.push((index.saturating_mul(2), class));
+            }
+        }
+        for (index, class) in changes {
+            let Some(slot) = pairs.get_mut(index) else { continue };
+            let id = self.key(*slot, class)?;
+            *slot = id;
+        }
+        Ok(pairs)
+    }
+
+    /// Refuses two keys of the same text: JSON readers disagree on which one counts.
+    fn distinct(&self, pairs: &[NodeId]) -> Result<(), Error> {
+        let graph = &self.reader.graph;
+        let keys = pairs.iter().step_by(2);
+        let text = |&id: &NodeId| match graph.node(id) {
+            Node::Str(run) => graph.text(run).as_bytes(),
+            Node::WideStr(run) => graph.wide(run),
+            _ => &[],
+        };
+        let twice = if pairs.len() <= 32 {
+            let keys: Vec<&[u8]> = keys.map(text).collect();
+            keys.iter().enumerate().any(|(index, key)| keys.iter().take(index).any(|other| other == key))
+        } else {
+            let mut seen = HashSet::with_capacity(pairs.len() / 2);
+            !keys.map(text).all(|key| seen.insert(key))
+        };
+        if twice {
+            return Err(self.malformed("a dict has a key twice"));
+        }
+        Ok(())
+    }
+
+    /// A key of another type than text.
+    fn key(&mut self, key: NodeId, class: GlobalId) -> Result<NodeId, Error> {
+        let graph = &self.reader.graph;
+        let Node::Str(run) = graph.node(key) else {
+            return Err(self.malformed("a key does not fit its type"));
+        };
+        let text = graph.text(run).to_owned();
+        let place = u32::try_from(graph.place(key)).unwrap_or(0);
+        let node = match graph.name(class) {
+            // `json.dumps` writes these keys as it writes the values.
+            "builtins.int" | "builtins.float" => {
+                let mut cursor = Cursor::new(text.as_bytes(), SCHEMA, 0);
+                let number = cursor.number().ok().filter(|_| cursor.at_end());
+                let number = match (graph.name(class), number) {
+                    ("builtins.int", Some(number @ (Number::Int(_) | Number::Big(_)))) => number,
+                    ("builtins.float", Some(Number::Int(value))) => match text.parse() {
+                        Ok(float) => Number::Float(float),
+                        Err(_) => Number::Int(value),
+                    },
+                    ("builtins.float", Some(number @ Number::Float(_))) => number,
+                    _ => return Err(self.malformed("a key does not fit its type")),
+                };
+                number_node(&mut self.reader.graph, &number)?
+            }
+            "builtins.bool" => match text.as_str() {
+                "true" => Node::Bool(true),
+                "false" => Node::Bool(false),
+                _ => return Err(self.malformed("a key does not fit its type")),
+            },
+            "builtins.NoneType" if text == "null" => Node::None,
+            _ => {
+                self.reader.graph.refer(class, Role::Call, self.open.id);
+                Node::Key(class, run)
+            }
+        };
+        self.reader.push(node, place)
+    }
+}
+
+fn full() -> Error {
+    Error::Limit {
+        what: "size of the graph",
+        found: u64::from(u32::MAX).saturating_add(1),
+        limit: u64::from(u32::MAX),
+    }
+}
+
+/// A name that `import` and `getattr` take as it is written.
+fn check_name(module: &str, class: &str) -> Result<(), &'static str> {
+    if class.is_empty() || class.contains('.') || class.contains('\0') {
+        return Err("the name of a class or function is not one name");
+    }
+    if module.contains('\0') || module.split('.').any(str::is_empty) {
+        return Err("the name of a module is empty or has an empty part");
+    }
+    Ok(())
+}
+
+fn scalar_node(graph: &mut Graph, scalar: &Scalar<'_>, text: &[u8], at: &Cursor<'_>) -> Result<Node, Error> {
+    match scalar {
+        Scalar::Null => Ok(Node::None),
+        Scalar::Bool(value) => Ok(Node::Bool(*value)),
+        Scalar::Number(number) => number_node(graph, number),
+        Scalar::String => text_node(graph, text, at),
+    }
+}
+
+fn number_node(graph: &mut Graph, number: &Number<'_>) -> Result<Node, Error> {
+    Ok(match number {
+        Number::Int(value) => Node::Int(*value),
+        Number::Float(value) => Node::Float(*value),
+        Number::Big(digits) => Node::BigInt(graph.push_text(digits).ok_or_else(full)?),
+    })
+}
+
+/// Text as UTF-8, or as WTF-8 where it holds lone surrogates, as `json.loads` of bytes reads it.
+fn text_node(graph: &mut Graph, bytes: &[u8], at: &Cursor<'_>) -> Result<Node, Error> {
+    let mut rest = bytes;
+    loop {
+        match std::str::from_utf8(rest) {
+            Ok(text) if rest.len() == bytes.len() => {
+                return Ok(Node::Str(graph.push_text(text).ok_or_else(full)?));
+            }
+            Ok(_) => return Ok(Node::WideStr(graph.push_wide(bytes).ok_or_else(full)?)),
+            Err(error) => {
+                let tail = rest.get(error.valid_up_to()..).unwrap_or_default();
+                let Some(([0xED, 0xA0..=0xBF, 0x80..=0xBF], after)) = tail.split_first_chunk::<3>() else {
+                    return Err(at.malformed("text is not UTF-8"));
+                };
+                rest = after;
+            }
+        }
+    }
+}

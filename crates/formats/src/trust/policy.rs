@@ -1,0 +1,174 @@
+//! What is trusted, and the type that proves that it was asked.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::OnceLock;
+
+use crate::error::{Refused, Untrusted};
+use crate::graph::{Graph, Role};
+
+/// The default list: one name and its role per line, sorted by name.
+const DEFAULT: &str = include_str!("default.txt");
+
+/// The default list as rows, sorted by name: name and role.
+///
+/// Rows come from `trust/default.txt`; `docs/concepts/trust.md` gives the reasons.
+pub fn default_names() -> &'static [(&'static str, Role)] {
+    static ROWS: OnceLock<Vec<(&'static str, Role)>> = OnceLock::new();
+    ROWS.get_or_init(|| {
+        DEFAULT
+            .lines()
+            .filter_map(|line| {
+                let (name, role) = line.split_once(' ')?;
+                let role = match role {
+                    "call" => Role::Call,
+                    "instance" => Role::Instance,
+                    _ => Role::Value,
+                };
+                Some((name, role))
+            })
+            .collect()
+    })
+}
+
+/// Which names may be used: the default list, and what whoever loads adds to it.
+///
+/// ```
+/// use nopickle_formats::{Policy, Role};
+/// let mut policy = Policy::default();
+/// assert!(!policy.grants("my_package.Scaler", Role::Instance));
+/// policy.trust("my_package.Scaler");
+/// assert!(policy.grants("my_package.Scaler", Role::Instance));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    added: HashSet<String>,
+}
+
+impl Policy {
+    /// Trusts a name for every role.
+    pub fn trust(&mut self, name: &str) {
+        self.added.insert(name.to_owned());
+    }
+
+    /// Whether a name may be used in a role. Each role includes the ones before it.
+    pub fn grants(&self, name: &str, role: Role) -> bool {
+        self.added.contains(name) || default_role(name).is_some_and(|granted| granted >= role)
+    }
+
+    /// Why a name is granted: `default`, `added`, or `None` where it is not.
+    pub fn reason(&self, name: &str, role: Role) -> Option<&'static str> {
+        if default_role(name).is_some_and(|granted| granted >= role) {
+            return Some("default");
+        }
+        self.added.contains(name).then_some("added")
+    }
+}
+
+/// The role that the default list grants a name.
+fn default_role(name: &str) -> Option<Role> {
+    let rows = default_names();
+    let row = rows.binary_search_by(|row| row.0.cmp(name)).ok()?;
+    rows.get(row).map(|row| row.1)
+}
+
+/// A graph whose every name was decided.
+#[derive(Debug)]
+pub struct TrustedGraph(Graph);
+
+impl TrustedGraph {
+    /// The graph; its arrays are not read yet.
+    pub fn graph(&self) -> &Graph {
+        &self.0
+    }
+
+    pub(crate) fn into_graph(self) -> Graph {
+        self.0
+    }
+}
+
+impl Graph {
+    /// Every name that the policy refuses, sorted, each with the first place that asks for it.
+    pub fn untrusted(&self, policy: &Policy) -> Vec<Refused> {
+        // Few names stand behind many references: decide each name once per role.
+        let mut decided: Vec<[Option<bool>; 3]> = vec![[None; 3]; self.global_count()];
+        let mut refused = BTreeMap::<&str, u64>::new();
+        for reference in self.references() {
+            let slot = match reference.role {
+                Role::Value => 0,
+                Role::Instance => 1,
+                Role::Call => 2,
+            };
+            let name = self.name(reference.global);
+            let Some(known) = decided
+                .get_mut(reference.global.index())
+                .and_then(|roles| roles.get_mut(slot))
+            else {
+                continue;
+            };
+            let granted = *known.get_or_insert_with(|| policy.grants(name, reference.role));
+            if !granted {
+                let place = self.place(reference.node);
+                let first = refused.entry(name).or_insert(place);
+                *first = (*first).min(place);
+            }
+        }
+        refused
+            .into_iter()
+            .map(|(name, offset)| Refused {
+                name: name.to_owned(),
+                offset,
+            })
+            .collect()
+    }
+
+    /// Decides on every name in the graph.
+    ///
+    /// # Errors
+    /// [`Untrusted`] with all names that the policy refuses.
+    pub fn trust(self, policy: &Policy) -> Result<TrustedGraph, Untrusted> {
+        let names = self.untrusted(policy);
+        if names.is_empty() {
+            return Ok(TrustedGraph(self));
+        }
+        Err(Untrusted {
+            entry: self.entry().to_owned(),
+            names,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_list_is_sorted_and_every_line_has_a_role() {
+        assert_eq!(default_names().len(), DEFAULT.lines().count());
+        assert!(default_names().windows(2).all(|pair| pair[0].0 < pair[1].0));
+        for line in DEFAULT.lines() {
+            let (_, role) = line.split_once(' ').unwrap();
+            assert!(matches!(role, "call" | "instance" | "value"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_role_includes_the_smaller_ones_only() {
+        let policy = Policy::default();
+        assert!(policy.grants("builtins.list", Role::Value));
+        assert!(policy.grants("numpy.add", Role::Value));
+        assert!(!policy.grants("numpy.add", Role::Call));
+        assert!(!policy.grants("builtins.eval", Role::Value));
+    }
+
+    #[test]
+    fn every_refused_name_is_reported_once_with_its_first_place() {
+        let mut graph = Graph::new("schema.json");
+        let class = graph.global("evil", "Name").unwrap();
+        for place in [30, 10, 20] {
+            let node = graph.push(crate::graph::Node::Global(class), place).unwrap();
+            graph.refer(class, Role::Value, node);
+        }
+        let untrusted = graph.trust(&Policy::default()).unwrap_err();
+        assert_eq!(untrusted.to_string(), "untrusted names: evil.Name (schema.json@10)");
+    }
+}

@@ -1,0 +1,344 @@
+//! What the verifiers of estimators ask of attributes.
+
+use super::{Refusal, Value};
+use crate::dtype::Kind;
+
+/// The lengths of a C-ordered array of `N` dimensions whose elements are of this kind and size.
+pub(super) fn dimensions<const N: usize>(
+    value: Option<Value<'_>>,
+    kind: Kind,
+    itemsize: usize,
+) -> Option<[usize; N]> {
+    let array = value?.array()?;
+    if !array.is(kind, itemsize) || (N > 1 && array.is_fortran()) {
+        return None;
+    }
+    array.shape().try_into().ok()
+}
+
+/// The items of a `tuple`; those of a subclass may be read in another way.
+pub(super) fn tuple(value: Value<'_>) -> Option<Vec<Value<'_>>> {
+    if value.class() != Some("builtins.tuple") {
+        return None;
+    }
+    value.items()
+}
+
+/// A length, as a count of elements.
+pub(super) fn count(value: Option<Value<'_>>) -> Option<usize> {
+    usize::try_from(value?.int()?).ok()
+}
+
+/// A string of Python or a numpy string scalar.
+pub(super) fn string(value: Value<'_>) -> Option<String> {
+    if let Some(text) = value.text() {
+        return Some(text.to_owned());
+    }
+    let array = value.array()?;
+    let dtype = array.dtype();
+    if dtype.kind() != Kind::Unicode || !dtype.is_little() || !array.shape().is_empty() {
+        return None;
+    }
+    array
+        .bytes()
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|bytes| u32::from_le_bytes(*bytes))
+        .take_while(|&letter| letter != 0)
+        .map(char::from_u32)
+        .collect()
+}
+
+/// Rows and columns of a CSR matrix or array of scipy, as an npz or (skops before 0.15) as an
+/// object.
+pub(super) fn csr_shape(value: Value<'_>) -> Option<(usize, usize)> {
+    if !matches!(
+        value.class(),
+        Some("scipy.sparse._csr.csr_array" | "scipy.sparse._csr.csr_matrix")
+    ) {
+        return None;
+    }
+    if let Some(state) = value.state() {
+        let shape = tuple(state.get("_shape")?)?;
+        let &[rows, columns] = shape.as_slice() else {
+            return None;
+        };
+        return Some((count(Some(rows))?, count(Some(columns))?));
+    }
+    if value.get("format")?.array()?.bytes() != b"csr" {
+        return None;
+    }
+    let shape = value.get("shape")?.array()?;
+    if shape.shape() != [2] {
+        return None;
+    }
+    let side = |index| usize::try_from(shape.int_at(index)?).ok();
+    Some((side(0)?, side(1)?))
+}
+
+/// Refuses a state that is not a plain `dict`, and in it an attribute with one of these names
+/// (sorted): an attribute of an instance is found before a method or a constant of its class.
+pub(super) fn refuse_names(estimator: Value<'_>, names: &[&str]) -> Result<(), Refusal> {
+    let Some(state) = estimator.state() else {
+        return Ok(());
+    };
+    if state.is_none() {
+        return Ok(());
+    }
+    if state.class() != Some("builtins.dict") {
+        return Err(state.refuse("the attributes of an estimator are not in a dict"));
+    }
+    for (key, _) in state.entries().unwrap_or_default() {
+        if key
+            .text()
+            .is_none_or(|name| names.binary_search(&name).is_ok())
+        {
+            return Err(
+                key.refuse("an attribute has the name of a method or constant of its class")
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Models as tests write them.
+#[cfg(test)]
+pub(super) mod given {
+    use crate::dtype::DType;
+    use crate::graph::{Graph, Node, NodeId};
+    use crate::npy::Header;
+    use crate::verify::{Arrays, Refusal, Value, Verify};
+
+    /// One value of a model.
+    #[derive(Clone)]
+    pub(in crate::verify) enum Given {
+        None,
+        Bool(bool),
+        Int(i64),
+        Float(f64),
+        Str(&'static str),
+        Global(&'static str),
+        Array(DType, Vec<usize>, Vec<u8>),
+        Tuple(Vec<Given>),
+        Dict(Vec<(&'static str, Given)>),
+        /// Class and state.
+        Object(&'static str, Box<Given>),
+        /// Class and arguments.
+        Construct(&'static str, Box<Given>),
+        /// Class and parts.
+        Sparse(&'static str, Vec<(&'static str, Given)>),
+        List(Vec<Given>),
+        /// Shape and items, as in the file.
+        Objects(Vec<i64>, Vec<Given>),
+        /// Class, arguments and state.
+        Built(&'static str, Vec<Given>, Box<Given>),
+        /// Function and keyword arguments.
+        Partial(&'static str, Vec<(&'static str, Given)>),
+    }
+
+    impl Given {
+        /// 64-bit integers.
+        pub(in crate::verify) fn longs(values: &[i64]) -> Self {
+            let bytes = values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
+            Self::Array(DType::parse("<i8").unwrap(), vec![values.len()], bytes)
+        }
+
+        /// 32-bit integers.
+        pub(in crate::verify) fn ints(values: &[i32]) -> Self {
+            let bytes = values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
+            Self::Array(DType::parse("<i4").unwrap(), vec![values.len()], bytes)
+        }
+
+        /// 64-bit zeros.
+        pub(in crate::verify) fn zeros(shape: &[usize]) -> Self {
+            let count: usize = shape.iter().product();
+            Self::Array(
+                DType::parse("<f8").unwrap(),
+                shape.to_vec(),
+                vec![0; count.checked_mul(8).unwrap()],
+            )
+        }
+
+        pub(in crate::verify) fn text(value: &str) -> Self {
+            let bytes: Vec<u8> = value.bytes().collect();
+            let dtype = DType::parse(&format!("|S{}", bytes.len())).unwrap();
+            Self::Array(dtype, vec![], bytes)
+        }
+
+        /// The item of a tuple, or of the tuple that is an object's state.
+        pub(in crate::verify) fn item(&mut self, index: usize) -> &mut Self {
+            match self {
+                Self::Tuple(items) => &mut items[index],
+                Self::Object(_, state) => state.item(index),
+                _ => panic!("not a tuple"),
+            }
+        }
+
+        /// The items of a tuple, or of the tuple that is an object's state.
+        pub(in crate::verify) fn items(&mut self) -> &mut Vec<Self> {
+            match self {
+                Self::Tuple(items) => items,
+                Self::Object(_, state) => state.items(),
+                _ => panic!("not a tuple"),
+            }
+        }
+
+        /// Sets a key of a dict, or of the dict that is an object's state.
+        pub(in crate::verify) fn set(&mut self, name: &'static str, value: Self) {
+            self.remove(name);
+            self.pairs().push((name, value));
+        }
+
+        /// Forgets a key.
+        pub(in crate::verify) fn remove(&mut self, name: &str) {
+            self.pairs().retain(|pair| pair.0 != name);
+        }
+
+        fn pairs(&mut self) -> &mut Vec<(&'static str, Self)> {
+            match self {
+                Self::Dict(pairs) | Self::Sparse(_, pairs) => pairs,
+                Self::Object(_, state) | Self::Built(_, _, state) => state.pairs(),
+                _ => panic!("not a dict"),
+            }
+        }
+
+        /// What a verifier says to this value.
+        pub(in crate::verify) fn refusal(&self, verify: Verify) -> Option<&'static str> {
+            self.refused(|graph, arrays, root| verify(Value::new(graph, arrays, root)))
+        }
+
+        /// What a check says to the graph that this value is the root of.
+        pub(in crate::verify) fn refused(
+            &self,
+            verify: impl Fn(&Graph, Arrays<'_>, NodeId) -> Result<(), Refusal>,
+        ) -> Option<&'static str> {
+            let mut building = Building::default();
+            let root = building.add(self);
+            let bytes: Vec<&[u8]> = building.bytes.iter().map(Vec::as_slice).collect();
+            let arrays = Arrays {
+                headers: &building.headers,
+                bytes: &bytes,
+            };
+            let refused = verify(&building.graph, arrays, root).err();
+            refused.map(|refusal| refusal.what)
+        }
+    }
+
+    #[derive(Default)]
+    struct Building {
+        graph: Graph,
+        headers: Vec<Header>,
+        bytes: Vec<Vec<u8>>,
+    }
+
+    impl Building {
+        fn add(&mut self, given: &Given) -> NodeId {
+            let id = self.graph.push(Node::Pending, 0).unwrap();
+            let node = match given {
+                Given::None => Node::None,
+                Given::Bool(value) => Node::Bool(*value),
+                Given::Int(value) => Node::Int(*value),
+                Given::Float(value) => Node::Float(*value),
+                Given::Str(text) => Node::Str(self.graph.push_text(text).unwrap()),
+                Given::Global(name) => Node::Global(self.class(name)),
+                Given::Array(dtype, shape, bytes) => {
+                    self.headers.push(Header {
+                        dtype: dtype.clone(),
+                        shape: shape.clone(),
+                        fortran: false,
+                        text: String::new(),
+                        data_offset: 0,
+                        data_bytes: bytes.len(),
+                    });
+                    self.bytes.push(bytes.clone());
+                    Node::Array(
+                        self.class("numpy.ndarray"),
+                        self.graph.push_memory_array().unwrap(),
+                    )
+                }
+                Given::Tuple(items) => {
+                    let children: Vec<NodeId> = items.iter().map(|item| self.add(item)).collect();
+                    Node::Tuple(
+                        self.class("builtins.tuple"),
+                        self.graph.link(&children).unwrap(),
+                    )
+                }
+                Given::Dict(pairs) => {
+                    let children = self.pairs(pairs);
+                    Node::Dict(
+                        self.class("builtins.dict"),
+                        self.graph.link(&children).unwrap(),
+                    )
+                }
+                Given::Sparse(class, pairs) => {
+                    let children = self.pairs(pairs);
+                    Node::Sparse(self.class(class), self.graph.link(&children).unwrap())
+                }
+                Given::Object(class, state) => {
+                    let state = self.add(state);
+                    Node::Object(self.class(class), self.graph.link(&[state]).unwrap())
+                }
+                Given::Construct(class, arguments) => {
+                    let arguments = self.add(arguments);
+                    Node::Construct(self.class(class), self.graph.link(&[arguments]).unwrap())
+                }
+                Given::List(items) => {
+                    let children: Vec<NodeId> = items.iter().map(|item| self.add(item)).collect();
+                    Node::List(
+                        self.class("builtins.list"),
+                        self.graph.link(&children).unwrap(),
+                    )
+                }
+                Given::Objects(shape, items) => {
+                    let shape =
+                        Given::Tuple(shape.iter().map(|&length| Given::Int(length)).collect());
+                    let mut children = vec![self.add(&shape)];
+                    children.extend(items.iter().map(|item| self.add(item)));
+                    Node::ObjectArray(
+                        self.class("numpy.ndarray"),
+                        self.graph.link(&children).unwrap(),
+                    )
+                }
+                Given::Built(class, arguments, state) => {
+                    let children = [self.add(&Given::Tuple(arguments.clone())), self.add(state)];
+                    Node::Construct(self.class(class), self.graph.link(&children).unwrap())
+                }
+                Given::Partial(function, keywords) => {
+                    let children = [
+                        self.add(&Given::Global(function)),
+                        self.add(&Given::Tuple(vec![])),
+                        self.add(&Given::Dict(keywords.clone())),
+                        self.add(&Given::Dict(vec![])),
+                    ];
+                    Node::Partial(
+                        self.class("functools.partial"),
+                        self.graph.link(&children).unwrap(),
+                    )
+                }
+            };
+            self.graph.set(id, node);
+            id
+        }
+
+        fn pairs(&mut self, pairs: &[(&'static str, Given)]) -> Vec<NodeId> {
+            let mut children = Vec::new();
+            for (name, value) in pairs {
+                children.push(self.add(&Given::Str(name)));
+                children.push(self.add(value));
+            }
+            children
+        }
+
+        fn class(&mut self, name: &str) -> crate::graph::GlobalId {
+            let (module, name) = name.rsplit_once('.').unwrap();
+            self.graph.global(module, name).unwrap()
+        }
+    }
+}

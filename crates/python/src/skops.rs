@@ -1,0 +1,233 @@
+//! `nopickle.skops`: the line between Python objects and skops files.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use nopickle_formats::archive::{self, Compression, FileSink, Sink, Source};
+use nopickle_formats::skops::{self, ArrayData};
+use nopickle_formats::{Error, Limits, Policy};
+use pyo3::exceptions::{PyMemoryError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::capture::Capture;
+use crate::errors::raise;
+use crate::materialize::Materializer;
+use crate::memory::{Allocator, Memory};
+
+/// Where a model comes from: a path, bytes, or a file that is open.
+#[derive(FromPyObject)]
+pub(crate) enum Input<'py> {
+    Bytes(Bound<'py, PyBytes>),
+    Descriptor(i32),
+    Path(PathBuf),
+}
+
+impl<'py> Input<'py> {
+    fn source(&self) -> Result<Source<'_>, Error> {
+        Ok(match self {
+            Self::Bytes(bytes) => Source::Bytes(bytes.as_bytes()),
+            Self::Path(path) => Source::File(File::open(path)?),
+            Self::Descriptor(descriptor) => Source::File(duplicate(*descriptor)?),
+        })
+    }
+}
+
+/// A file of our own for a descriptor that Python has open.
+#[expect(unsafe_code, reason = "a descriptor of Python's is borrowed to be duplicated")]
+fn duplicate(descriptor: i32) -> std::io::Result<File> {
+    use std::os::fd::BorrowedFd;
+    // SAFETY: Python holds the file open during the call that passes its descriptor.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    Ok(File::from(borrowed.try_clone_to_owned()?))
+}
+
+fn policy(trusted: Vec<String>) -> Policy {
+    let mut policy = Policy::default();
+    for name in &trusted {
+        policy.trust(name);
+    }
+    policy
+}
+
+/// The object in a skops file.
+#[pyfunction]
+pub(crate) fn skops_load<'py>(py: Python<'py>, input: Input<'py>, trusted: Vec<String>) -> PyResult<Bound<'py, PyAny>> {
+    let policy = policy(trusted);
+    let source = input.source().map_err(|error| raise(py, error))?;
+    let planned = py.detach(|| {
+        let mut limits = Limits::default();
+        let mut archive = archive::open(source, &mut limits)?;
+        let graph = skops::read(&mut archive, &mut limits)?;
+        let plan = graph.trust(&policy)?.plan(&mut archive, &mut limits)?;
+        Ok((archive, plan))
+    });
+    let (mut archive, plan) = planned.map_err(|error| raise(py, error))?;
+    let mut allocator = Allocator::new(py);
+    let mut memory: Vec<Memory> = Vec::with_capacity(plan.headers().len());
+    for (index, header) in plan.headers().iter().enumerate() {
+        memory.push(match plan.raw_kind(index) {
+            None => allocator.array(header)?,
+            Some(false) => allocator.bytes(header.data_bytes)?,
+            Some(true) => allocator.bytearray(header.data_bytes)?,
+        });
+    }
+    let verified = py.detach(|| plan.verify(&mut archive, memory));
+    let (graph, headers, memory) = verified.map_err(|error| raise(py, error))?.into_parts();
+    Materializer::new(py, &graph, &headers, memory).run()
+}
+
+/// The names in a skops file that are not trusted, sorted.
+#[pyfunction]
+pub(crate) fn skops_untrusted<'py>(py: Python<'py>, input: Input<'py>) -> PyResult<Vec<String>> {
+    let source = input.source().map_err(|error| raise(py, error))?;
+    py.detach(|| {
+        let mut limits = Limits::default();
+        let mut archive = archive::open(source, &mut limits)?;
+        let graph = skops::read(&mut archive, &mut limits)?;
+        let names = graph.untrusted(&Policy::default());
+        Ok(names.into_iter().map(|refused| refused.name).collect())
+    })
+    .map_err(|error| raise(py, error))
+}
+
+/// `zipfile`'s numbers for compression.
+fn compression(method: u32, level: Option<u32>) -> PyResult<Compression> {
+    match method {
+        0 => Ok(Compression::Stored),
+        8 => Ok(Compression::Deflate(level)),
+        12 => Ok(Compression::Bzip2(level)),
+        14 => Ok(Compression::Lzma),
+        other => Err(PyValueError::new_err(format!(
+            "compression {other} is not one of zipfile's ZIP_STORED, ZIP_DEFLATED, ZIP_BZIP2 and ZIP_LZMA"
+        ))),
+    }
+}
+
+fn captured<'py>(py: Python<'py>, object: &Bound<'py, PyAny>) -> PyResult<Capture<'py>> {
+    let mut capture = Capture::new(py)?;
+    capture.run(object)?;
+    Ok(capture)
+}
+
+/// Writes an object to a path: to a temporary file first, which is then renamed.
+#[pyfunction]
+pub(crate) fn skops_dump<'py>(
+    py: Python<'py>,
+    object: &Bound<'py, PyAny>,
+    path: PathBuf,
+    method: u32,
+    level: Option<u32>,
+) -> PyResult<()> {
+    let compression = compression(method, level)?;
+    let capture = captured(py, object)?;
+    let (graph, arrays, descrs) = (&capture.graph, &capture.arrays, &capture.descrs);
+    let result = py.detach(|| {
+        let prepared = skops::prepare(graph)?;
+        let data = array_data(arrays, descrs);
+        let mut sink = FileSink::create(&path)?;
+        prepared.write(&data, compression, &mut sink)?;
+        sink.commit()
+    });
+    result.map_err(|error| with_path(py, error, &path))
+}
+
+/// An `OSError` that names the file, as Python's own do.
+fn with_path(py: Python<'_>, error: std::io::Error, path: &std::path::Path) -> PyErr {
+    match error.raw_os_error() {
+        Some(code) => {
+            let make = || -> PyResult<PyErr> {
+                let text = py.import("os")?.getattr("strerror")?.call1((code,))?;
+                let error = py.get_type::<pyo3::exceptions::PyOSError>().call1((code, text, path))?;
+                Ok(PyErr::from_value(error))
+            };
+            make().unwrap_or_else(|error| error)
+        }
+        None => PyErr::from(error),
+    }
+}
+
+fn array_data<'c>(arrays: &'c [crate::capture::Captured], descrs: &'c [String]) -> Vec<ArrayData<'c>> {
+    arrays
+        .iter()
+        .map(|array| ArrayData {
+            descr: &descrs[array.descr],
+            shape: &array.shape,
+            fortran: array.fortran,
+            bytes: array.bytes(),
+        })
+        .collect()
+}
+
+/// Writes into memory that is large enough.
+struct SliceSink<'m> {
+    memory: &'m mut [u8],
+    length: usize,
+}
+
+impl Sink<'_> for SliceSink<'_> {
+    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let end = self.length + bytes.len();
+        self.memory
+            .get_mut(self.length..end)
+            .ok_or(std::io::ErrorKind::WriteZero)?
+            .copy_from_slice(bytes);
+        self.length = end;
+        Ok(())
+    }
+
+    fn patch(&mut self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        self.memory
+            .get_mut(start..)
+            .and_then(|rest| rest.get_mut(..bytes.len()))
+            .ok_or(std::io::ErrorKind::InvalidInput)?
+            .copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+#[expect(unsafe_code, reason = "part of the stable ABI (bytesobject.h) that pyo3-ffi leaves out")]
+unsafe extern "C" {
+    fn _PyBytes_Resize(object: *mut *mut ffi::PyObject, size: ffi::Py_ssize_t) -> std::ffi::c_int;
+}
+
+/// The bytes of a skops file of an object.
+#[pyfunction]
+#[expect(unsafe_code, reason = "a bytes object is made larger than needed, filled and shortened")]
+pub(crate) fn skops_dumps<'py>(
+    py: Python<'py>,
+    object: &Bound<'py, PyAny>,
+    method: u32,
+    level: Option<u32>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let compression = compression(method, level)?;
+    let capture = captured(py, object)?;
+    let (graph, arrays, descrs) = (&capture.graph, &capture.arrays, &capture.descrs);
+    let data = array_data(arrays, descrs);
+    let prepared = py.detach(|| skops::prepare(graph))?;
+    if compression != Compression::Stored {
+        let bytes = py.detach(|| {
+            let mut bytes = Vec::new();
+            prepared.write(&data, compression, &mut bytes).map(|()| bytes)
+        })?;
+        return Ok(PyBytes::new(py, &bytes).into_any());
+    }
+    let mut memory = Allocator::new(py).bytes(prepared.size_bound(&data))?;
+    let length = py.detach(|| {
+        let mut sink = SliceSink {
+            memory: memory.as_mut(),
+            length: 0,
+        };
+        prepared.write(&data, compression, &mut sink).map(|()| sink.length)
+    })?;
+    let size = ffi::Py_ssize_t::try_from(length).map_err(|_| PyMemoryError::new_err("bytes too large"))?;
+    let mut pointer = memory.into_object(py).into_ptr();
+    // SAFETY: the object is new, so this is the only reference to it; on failure the call frees it and
+    // sets the pointer to null.
+    unsafe {
+        _PyBytes_Resize(&raw mut pointer, size);
+        Bound::from_owned_ptr_or_err(py, pointer)
+    }
+}

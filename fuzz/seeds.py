@@ -1,0 +1,47 @@
+"""Fill fuzz/corpus from cases/: files as they are, and what is inside them for the readers of one entry."""
+
+import hashlib
+import io
+import pathlib
+import re
+import zipfile
+
+HERE = pathlib.Path(__file__).parent
+LARGEST = 64 * 1024  # a larger seed makes every run slower and finds no more
+
+
+def keep(target: str, data: bytes) -> None:
+    """Add one input to a target's corpus, named by its content as libFuzzer names them."""
+    folder = HERE / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    if len(data) <= LARGEST:
+        (folder / hashlib.sha1(data, usedforsecurity=False).hexdigest()).write_bytes(data)
+
+
+def keep_parts(data: bytes) -> None:
+    """Take a file apart: its arrays, and its schema with each of them as the one array `1.npy`."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    schema = re.sub(rb'("file": ?)"[^"]*\.npy"', rb'\1"1.npy"', entries.get("schema.json", b""))
+    for name, entry in entries.items():
+        if name.endswith(".npy"):
+            keep("npy", entry)
+            keep("skops", schema + b"\0" + entry)
+    keep("skops", schema)
+
+
+whole = 0
+for path in sorted((HERE.parent / "cases").rglob("*")):
+    if not path.is_file() or path.stat().st_size > 16 * LARGEST:
+        continue
+    data = path.read_bytes()
+    if path.suffix == ".npy":
+        keep("npy", data)
+    if data.startswith(b"PK"):
+        keep("archive", data)
+        keep("skops", data)
+        try:
+            keep_parts(data)
+        except Exception:  # a hostile file that Python cannot take apart either
+            whole += 1
+print(f"seeds from cases/; {whole} hostile files only whole, Python cannot take them apart")

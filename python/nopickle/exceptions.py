@@ -1,0 +1,64 @@
+"""The exceptions that nopickle raises: one class per answer to "who has to act?".
+
+All of them derive from :class:`NopickleError`. Errors of the operating system stay ``OSError``.
+"""
+
+__all__ = [
+    "LimitExceededError",
+    "MalformedModelError",
+    "NopickleError",
+    "UnsupportedModelError",
+    "UnsupportedTypeError",
+    "UntrustedTypesError",
+    "UnverifiedModelError",
+]
+
+
+class NopickleError(Exception):
+    """The base of all exceptions of nopickle."""
+
+
+class MalformedModelError(NopickleError, ValueError):
+    """The bytes break the rules of their own format: get the file again."""
+
+
+class UnsupportedModelError(NopickleError, ValueError):
+    """The file is well formed and holds something that this nopickle, or the installed libraries, can't read."""
+
+
+class LimitExceededError(NopickleError, ValueError):
+    """The model is larger than this load may be: raise a limit."""
+
+
+class UnverifiedModelError(NopickleError, ValueError):
+    """Every name is trusted, and a value breaks a rule that native code relies on.
+
+    Get the file again; someone may have changed it.
+    """
+
+
+class UntrustedTypesError(NopickleError, TypeError):
+    """The policy refuses names that the model asks for: decide on them.
+
+    Attributes
+    ----------
+    names : list of str
+        All refused names, sorted. Pass those that you have looked at as ``trusted``.
+    """
+
+    def __init__(self, names, message=None):
+        self.names = list(names)
+        if message is None:
+            message = "untrusted names: " + ", ".join(self.names)
+        listed = ", ".join(repr(name) for name in self.names)
+        super().__init__(
+            f"{message}\n"
+            f"hint: look at each of these names; to load the model with them, pass trusted=[{listed}]"
+        )
+
+    def __reduce__(self):
+        return type(self), (self.names, str(self).partition("\nhint: ")[0])
+
+
+class UnsupportedTypeError(NopickleError, TypeError):
+    """An object can't be saved in this format; the message says why."""

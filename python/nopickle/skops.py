@@ -1,0 +1,197 @@
+"""Save and load Python objects as skops files: the functions and arguments of ``skops.io``.
+
+A skops file is a zip with ``schema.json`` (the graph of objects) and the arrays that it names. What
+is written here loads in ``skops.io.load``; files of skops 0.9 to 0.16 (protocols 0, 1 and 2) load here.
+Loading takes three steps, and nothing that the file names is imported before the first two are done:
+
+1. every name of code in the file is decided on: the built-in list, and ``trusted``;
+2. every value that native code would follow blindly is verified (tree nodes, sparse indices, …);
+3. the objects are built from what was checked.
+"""
+
+import os
+
+from nopickle import _rust
+from nopickle.exceptions import UntrustedTypesError
+
+__all__ = ["dump", "dumps", "get_untrusted_types", "load", "loads", "visualize"]
+
+ZIP_STORED = 0
+
+
+def dump(obj, file, *, compression=ZIP_STORED, compresslevel=None):
+    """Save an object as a skops file.
+
+    Equal objects give equal bytes. A path gets its new content at once and whole: it is written to a
+    temporary file in the same folder, which is then renamed.
+
+    Parameters
+    ----------
+    obj : object
+        The object to save, usually a scikit-learn estimator.
+    file : str, os.PathLike or binary file object
+        Where to. By convention the name ends in ``.skops``.
+    compression : int, default=zipfile.ZIP_STORED
+        ``zipfile.ZIP_STORED``, ``ZIP_DEFLATED``, ``ZIP_BZIP2`` or ``ZIP_LZMA``.
+    compresslevel : int, optional
+        As in :class:`zipfile.ZipFile`.
+
+    Raises
+    ------
+    nopickle.exceptions.UnsupportedTypeError
+        If the object holds something that the format has no form for.
+    OSError
+        If the file can't be written; a file that was there is whole then.
+    """
+    if isinstance(file, (str, os.PathLike)):
+        _rust.skops_dump(obj, os.fspath(file), compression, compresslevel)
+    else:
+        file.write(_rust.skops_dumps(obj, compression, compresslevel))
+
+
+def dumps(obj, *, compression=ZIP_STORED, compresslevel=None):
+    """Return an object as the bytes of a skops file.
+
+    Parameters
+    ----------
+    obj : object
+        The object to save, usually a scikit-learn estimator.
+    compression : int, default=zipfile.ZIP_STORED
+        As in :func:`dump`.
+    compresslevel : int, optional
+        As in :func:`dump`.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    nopickle.exceptions.UnsupportedTypeError
+        If the object holds something that the format has no form for.
+    """
+    return _rust.skops_dumps(obj, compression, compresslevel)
+
+
+def load(file, trusted=None):
+    """Load an object from a skops file.
+
+    Parameters
+    ----------
+    file : str, os.PathLike or binary file object
+        The file.
+    trusted : list of str or type, optional
+        Names that are trusted beside the built-in ones, as :func:`get_untrusted_types` returns them,
+        or the types themselves. Look at each before you pass it.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    nopickle.exceptions.UntrustedTypesError
+        If the file asks for names that are not trusted. Nothing was imported.
+    nopickle.exceptions.UnverifiedModelError
+        If a value breaks a rule that native code relies on. Nothing was imported.
+    nopickle.exceptions.MalformedModelError
+        If the bytes are not those of a skops file.
+    nopickle.exceptions.UnsupportedModelError
+        If the file needs a newer nopickle, or a class that is not installed.
+    nopickle.exceptions.LimitExceededError
+        If the file is larger or deeper than a load may be.
+    TypeError
+        If ``trusted`` is ``True``.
+    """
+    return _rust.skops_load(_input(file), _names(trusted))
+
+
+def loads(data, trusted=None):
+    """Load an object from the bytes of a skops file.
+
+    Parameters
+    ----------
+    data : bytes-like
+        The bytes.
+    trusted : list of str or type, optional
+        As in :func:`load`.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    nopickle.exceptions.NopickleError
+        As in :func:`load`.
+    TypeError
+        If ``data`` is text, or ``trusted`` is ``True``.
+    """
+    if isinstance(data, str):
+        raise TypeError("Can't load skops format from string, pass bytes")
+    return _rust.skops_load(_bytes(data), _names(trusted))
+
+
+def get_untrusted_types(*, data=None, file=None):
+    """Return the names in a skops file that are not trusted by default. Nothing is imported.
+
+    Parameters
+    ----------
+    data : bytes-like, optional
+        The bytes of a skops file.
+    file : str, os.PathLike or binary file object, optional
+        A skops file. Exactly one of ``data`` and ``file`` is given.
+
+    Returns
+    -------
+    list of str
+        ``module.qualname``, sorted.
+
+    Raises
+    ------
+    nopickle.exceptions.NopickleError
+        As in :func:`load`, but for names and values.
+    ValueError
+        If both or none of ``data`` and ``file`` are given.
+    """
+    if data and file:
+        raise ValueError("Only one of data or file should be passed.")
+    if not data and not file:
+        raise ValueError("Exactly one of data or file should be passed.")
+    return _rust.skops_untrusted(_bytes(data) if data else _input(file))
+
+
+def _bytes(data):
+    """Bytes that nobody can change while they are read."""
+    if isinstance(data, bytes):
+        return data
+    if isinstance(data, str):
+        raise TypeError("a bytes-like object is required, not 'str'")
+    return bytes(memoryview(data))
+
+
+def _input(file):
+    """A path, the descriptor of a regular file, or all bytes of a file object."""
+    if isinstance(file, (str, os.PathLike)):
+        return os.fspath(file)
+    try:
+        descriptor = file.fileno()
+    except (AttributeError, OSError):
+        descriptor = None
+    if descriptor is not None and os.path.isfile(f"/proc/self/fd/{descriptor}"):
+        return descriptor
+    return _bytes(file.read())
+
+
+def _names(trusted):
+    """The names that a caller trusts."""
+    if trusted is None:
+        return []
+    if trusted is True:
+        raise TypeError(
+            "trusted must be a list of strings or types: True would trust whatever the file asks for. "
+            "Pass the names from get_untrusted_types that you have looked at"
+        )
+    if isinstance(trusted, (str, type)):
+        trusted = [trusted]
+    return [name if isinstance(name, str) else f"{name.__module__}.{name.__name__}" for name in trusted]

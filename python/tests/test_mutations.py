@@ -1,0 +1,93 @@
+"""A small run of ``benches/mutate.py``, and proof that it sees a crash, a hang and wasted memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sklearn")
+
+MUTATE = Path(__file__).parents[2] / "benches" / "mutate.py"
+ERRORS = {
+    "MalformedModelError",
+    "UnsupportedModelError",
+    "LimitExceededError",
+    "UntrustedTypesError",
+    "UnverifiedModelError",
+}
+
+
+def test_two_thousand_damaged_files_neither_crash_nor_hang_nor_fill_memory(tmp_path):
+    out = tmp_path / "report.json"
+    command = [
+        sys.executable,
+        MUTATE,
+        "--count",
+        "2000",
+        "--seed",
+        "20",
+        "--library",
+        "nopickle",
+        "--out",
+        out,
+        "--keep",
+        tmp_path / "kept",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    report = json.loads(out.read_text())
+    outcomes = report["outcomes"]
+    assert report["findings"] == []
+    assert report["skipped"] == {}
+    assert report["estimators"] >= 40
+    assert sum(outcomes.values()) == 2000
+    assert outcomes["crash"] == outcomes["hang"] == outcomes["memory"] == 0
+    # Not everything is refused at the door: many files load, and reach native code.
+    assert outcomes["predicted"] > 200
+    assert outcomes["refused"] > 200
+    assert set(report["details"]["refused"]) <= ERRORS
+
+
+SCRIPT = """
+import argparse, os, sys, tempfile
+sys.path.insert(0, {folder!r})
+import mutate
+
+def loads(data, trusted):
+    exec(data)
+
+options = mutate.arguments(["--timeout", "1", "--load-memory", "32"])
+subject = mutate.Subject("fake", [], None, [])
+mutate.make_file = lambda subject, seed, index: (CODE[index], "", None)
+CODE = {code!r}
+scratch = tempfile.mkdtemp()
+results, ended = mutate.run_jobs(loads, [(subject, index) for index in range(len(CODE))], options, scratch)
+print([result[0] for result in results], ended[0] if ended else None)
+if ended and ended[0] == "crash":
+    print(mutate.blame(loads, [(subject, index) for index in range(len(results) + 1)], ended, options, scratch)[0])
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (["raise ValueError", "1"], "['refused', 'exception'] None"),
+        (["1", "import os; os.kill(os.getpid(), 11)", "1"], "['exception'] crash\n1"),
+        (["1", "while True: pass"], "['exception'] hang"),
+        (["bytearray(80 << 20)"], "['memory'] None"),
+        (["bytearray(3 << 30)"], "['memory'] None"),
+        (["open('a', 'wb').write(bytes(3 << 20))"], "['refused'] None"),
+        (["import os; os._exit(3)"], "[] crash\n0"),
+    ],
+    ids=["error", "signal", "loop", "memory", "memory over the limit", "large file", "exit"],
+)
+def test_the_harness_sees(code, expected):
+    script = SCRIPT.format(folder=str(MUTATE.parent), code=code)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.strip() == expected, done.stderr
