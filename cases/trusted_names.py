@@ -89,12 +89,16 @@ def read_table() -> tuple[list[Group], list[KeptOut]]:
             why=row["why"],
             native=row.get("native", False),
             names=tuple(
-                f"{module}.{name}" for module, names in row["names"].items() for name in names.split()
+                f"{module}.{name}"
+                for module, names in row["names"].items()
+                for name in names.split()
             ),
         )
         for row in table["group"]
     ]
-    kept_out = [KeptOut(row["what"], row["why"], tuple(row["names"].split())) for row in table["kept_out"]]
+    kept_out = [
+        KeptOut(row["what"], row["why"], tuple(row["names"].split())) for row in table["kept_out"]
+    ]
     seen: dict[str, str] = {}
     for group in groups:
         if group.role not in ROLES:
@@ -123,7 +127,8 @@ def document_text(groups: list[Group], kept_out: list[KeptOut]) -> str:
         rows.append(f"| {group.what} | {len(group.names)} | `{group.role}` | {group.why}{native} |")
     total = sum(len(group.names) for group in groups)
     per_role = ", ".join(
-        f"{sum(len(group.names) for group in groups if group.role == role)} `{role}`" for role in ROLES
+        f"{sum(len(group.names) for group in groups if group.role == role)} `{role}`"
+        for role in ROLES
     )
     rows.append(f"| **all** | **{total}** | {per_role} | |")
     out = ["| kept out | why | names |", "|---|---|---|"]
@@ -135,7 +140,9 @@ def document_text(groups: list[Group], kept_out: list[KeptOut]) -> str:
     text = DOCUMENT.read_text(encoding="utf-8")
     for mark, table in (("groups", rows), ("kept-out", out)):
         pattern = re.compile(f"(<!-- {mark} -->\n).*?(<!-- /{mark} -->\n)", re.DOTALL)
-        text, count = pattern.subn(lambda match, table=table: match[1] + "\n".join(table) + "\n" + match[2], text)
+        text, count = pattern.subn(
+            lambda match, table=table: match[1] + "\n".join(table) + "\n" + match[2], text
+        )
         if count != 1:
             sys.exit(f"{DOCUMENT.name} has no place for the table of {mark}")
     return text
@@ -143,8 +150,12 @@ def document_text(groups: list[Group], kept_out: list[KeptOut]) -> str:
 
 def without_verifier(groups: list[Group]) -> list[str]:
     """Return the native classes on the list that ``verify/mod.rs`` has no row for."""
-    rows = set(re.findall(r'^\s*\(?\s*"([\w.]+)",', VERIFIERS.read_text(encoding="utf-8"), re.MULTILINE))
-    return sorted(name for group in groups if group.native for name in group.names if name not in rows)
+    rows = set(
+        re.findall(r'^\s*\(?\s*"([\w.]+)",', VERIFIERS.read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    return sorted(
+        name for group in groups if group.native for name in group.names if name not in rows
+    )
 
 
 def write() -> int:
@@ -163,7 +174,9 @@ def check() -> int:
         wrong.append(f"{LIST.relative_to(ROOT)} is not what cases/trusted_names.py writes")
     if DOCUMENT.read_bytes() != document_text(groups, kept_out).encode():
         wrong.append(f"{DOCUMENT.relative_to(ROOT)} is not what cases/trusted_names.py writes")
-    wrong += [f"{name} is native and has no row in {VERIFIERS.name}" for name in without_verifier(groups)]
+    wrong += [
+        f"{name} is native and has no row in {VERIFIERS.name}" for name in without_verifier(groups)
+    ]
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0
@@ -224,7 +237,9 @@ def roles() -> int:
                 wrong.append(f"{name} {why}")
     for line in wrong:
         print(line, file=sys.stderr)
-    print(f"{here} names are installed here and {here - len(wrong)} fit; {len(absent)} are of other versions")
+    print(
+        f"{here} names are installed here and {here - len(wrong)} fit; {len(absent)} are of other versions"
+    )
     return 1 if wrong else 0
 
 
@@ -372,7 +387,9 @@ def parts() -> Iterator[Any]:
             if metric == "precomputed":
                 continue
             try:
-                yield NearestNeighbors(algorithm=algorithm, metric=metric, metric_params=extra.get(metric)).fit(X)
+                yield NearestNeighbors(
+                    algorithm=algorithm, metric=metric, metric_params=extra.get(metric)
+                ).fit(X)
             except (TypeError, ValueError):
                 continue
             for dtype in (np.float32, np.float64):
@@ -382,7 +399,15 @@ def parts() -> Iterator[Any]:
                     continue
     yield from (f for f in pairwise.PAIRWISE_KERNEL_FUNCTIONS.values() if f)
     yield from (f for f in pairwise.PAIRWISE_DISTANCE_FUNCTIONS.values() if f)
-    for loss in ("hinge", "log_loss", "modified_huber", "squared_hinge", "perceptron", "squared_error", "huber"):
+    for loss in (
+        "hinge",
+        "log_loss",
+        "modified_huber",
+        "squared_hinge",
+        "perceptron",
+        "squared_error",
+        "huber",
+    ):
         yield SGDClassifier(loss=loss).fit(X, classes)
     for loss in ("squared_error", "absolute_error", "gamma", "poisson", "quantile"):
         for scoring in ("loss", "neg_mean_squared_error"):
@@ -402,9 +427,14 @@ def parts() -> Iterator[Any]:
     yield impute.IterativeImputer(max_iter=2, add_indicator=True).fit(holes)
     table = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "c": pd.Categorical(list("xy") * 30)})
     for remainder in ("drop", "passthrough", StandardScaler()):
-        columns = [("c", OneHotEncoder(), ["c"]), ("n", StandardScaler(), make_column_selector("a"))]
+        columns = [
+            ("c", OneHotEncoder(), ["c"]),
+            ("n", StandardScaler(), make_column_selector("a")),
+        ]
         yield ColumnTransformer(columns, remainder=remainder).fit(table)
-    yield ensemble.HistGradientBoostingClassifier(max_iter=2, categorical_features=["c"]).fit(table, classes)
+    yield ensemble.HistGradientBoostingClassifier(max_iter=2, categorical_features=["c"]).fit(
+        table, classes
+    )
     yield CountVectorizer(stop_words=ENGLISH_STOP_WORDS)
     yield LogisticRegression().fit(X, classes)
 
@@ -486,9 +516,19 @@ def main() -> int:
     """Do what the arguments say."""
     parser = argparse.ArgumentParser(description="The default list of trusted names.")
     choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--check", action="store_const", const=check, dest="do", help="compare, write nothing")
-    choice.add_argument("--roles", action="store_const", const=roles, dest="do", help="import each name, check its role")
-    choice.add_argument("--survey", action="store_const", const=survey, dest="do", help="print names to decide on")
+    choice.add_argument(
+        "--check", action="store_const", const=check, dest="do", help="compare, write nothing"
+    )
+    choice.add_argument(
+        "--roles",
+        action="store_const",
+        const=roles,
+        dest="do",
+        help="import each name, check its role",
+    )
+    choice.add_argument(
+        "--survey", action="store_const", const=survey, dest="do", help="print names to decide on"
+    )
     return (parser.parse_args().do or write)()
 
 

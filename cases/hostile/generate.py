@@ -1482,20 +1482,24 @@ class Saved:
         here = self.find(schema, path)
         if raw:
             entries[here["file"]] = to
-        elif isinstance(to, np.ndarray | np.generic):
-            here.clear()
-            here.update(array("changed.npy"))
-            if isinstance(to, np.generic):
-                here["__class__"] = type(to).__name__
-            entries["changed.npy"] = without_padding(saved(to))
-            used = json.dumps(schema)
-            entries = {key: data for key, data in entries.items() if f'"{key}"' in used}
-        elif isinstance(to, dict) and "__loader__" in to:
-            here.clear()
-            here.update(to)
         else:
-            here.update(leaf(to))
-        keep(f"{self.folder}/{name}", model(schema, entries))
+            here.clear()
+            if isinstance(to, np.ndarray | np.generic):
+                here.update(array("changed.npy"))
+                if isinstance(to, np.generic):
+                    here["__class__"] = type(to).__name__
+                entries["changed.npy"] = without_padding(saved(to))
+            elif isinstance(to, dict) and "__loader__" in to:
+                here.update(to)
+            else:
+                here.update(leaf(to))
+        self.keep(name, schema, entries)
+
+    def keep(self, name, schema, entries):
+        """Keep a file with those entries that its schema names."""
+        used = json.dumps(schema)
+        named = {key: data for key, data in entries.items() if f'"{key}"' in used}
+        keep(f"{self.folder}/{name}", model(schema, named))
 
     def without(self, name, *path):
         """The model without the entry of a dict at `path`."""
@@ -1506,7 +1510,7 @@ class Saved:
         at = list(holder["content"]).index(path[-1])
         del holder["content"][path[-1]]
         del holder["key_types"]["content"][at]
-        keep(f"{self.folder}/{name}", model(schema, self.entries))
+        self.keep(name, schema, self.entries)
 
     def array(self, *path):
         return self.value(*path).copy()
@@ -2064,7 +2068,7 @@ def other_cases():
             "numpy",
             "ndarray",
             type="json",
-            content=[leaf(1)],
+            content=[listing(leaf(1))],
             shape=pair(leaf(1), leaf(1)),
         ),
     )

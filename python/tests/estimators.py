@@ -1080,14 +1080,17 @@ def _variants() -> list[Case]:
         add(
             f"GaussianProcessRegressor-{name}",
             lambda kernel=kernel: GaussianProcessRegressor(
-                kernel(), optimizer=None, normalize_y=True, alpha=1e-3
+                kernel(), optimizer=None, normalize_y=True, alpha=1e-3, random_state=0
             ),
             _one_column if name == "periodic" else _numbers,
         )
     add(
         "GaussianProcessClassifier-one-vs-one",
         lambda: GaussianProcessClassifier(
-            kernels.ConstantKernel() * kernels.RBF(), optimizer=None, multi_class="one_vs_one"
+            kernels.ConstantKernel() * kernels.RBF(),
+            optimizer=None,
+            multi_class="one_vs_one",
+            random_state=0,
         ),
     )
     add("KernelRidge-rbf", lambda: KernelRidge(kernel="rbf"), _two_targets)

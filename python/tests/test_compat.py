@@ -30,6 +30,9 @@ from nopickle import skops
 
 stock = pytest.importorskip("skops.io")
 
+# scikit-learn says so whenever an object of such a class is made, by pickle too.
+pytestmark = pytest.mark.filterwarnings("ignore:Class .* is deprecated:FutureWarning")
+
 VERSIONS = ["0.9.0", "0.10.0", "0.11.0", "0.12.0", "0.13.0", "0.14.0", "0.15.0", "0.16.0"]
 MODELS = Path(generate.__file__).parent / "models"
 VENVS = os.environ.get("NOPICKLE_COMPAT_VENVS", "")

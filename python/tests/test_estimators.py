@@ -35,6 +35,9 @@ NAMES = [case.name for case in cases()]
 
 every_estimator = pytest.mark.parametrize("name", NAMES)
 
+# scikit-learn says so whenever an object of such a class is made, by pickle too.
+pytestmark = pytest.mark.filterwarnings("ignore:Class .* is deprecated:FutureWarning")
+
 
 @functools.cache
 def pickled(name: str) -> bytes:

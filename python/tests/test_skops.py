@@ -913,6 +913,16 @@ def test_a_file_object_stays_open_and_its_position_is_after_the_model():
     assert not buffer.closed
 
 
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+def test_a_file_object_is_read_from_its_start_wherever_it_stands(kind, tmp_path):
+    """As zipfile does, so that one file object can be audited and then loaded."""
+    with io.BytesIO() if kind == "memory" else open(tmp_path / "m.skops", "w+b") as file:
+        skops.dump([Colour("red")], file)
+        assert skops.get_untrusted_types(file=file) == [f"{HERE}.Colour"]
+        assert skops.load(file, trusted=[Colour])[0].name == "red"
+        assert skops.load(file, trusted=[Colour])[0].name == "red"
+
+
 class OnlyWrites:
     """The least that a file to write to may be; it takes a few bytes at a time and says so."""
 

@@ -1,3 +1,48 @@
-//! x
-/// x
-pub fn run(_args: impl IntoIterator<Item = std::ffi::OsString>) -> u8 { 0 }
+//! The command `nopickle`: `inspect`, `audit` and `support`.
+//!
+//! Answers go to stdout, words about them to stderr. The wheel's command is this same code.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod exit;
+mod model;
+mod output;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use clap::Parser as _;
+
+/// Runs the command line `args`, the name of the command first, and returns the exit status: 0 trusted
+/// and verified (or nothing was asked that could be refused), 1 refused, 2 could not answer or wrong
+/// arguments.
+///
+/// Writes to stdout and stderr; reads files, the terminal's size, and the variables `NO_COLOR` and
+/// `TERM`. A reader that goes away (`nopickle ... | head`) is no error: 0.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let args = match args::Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            let code = if error.use_stderr() { exit::UNANSWERED } else { exit::FINE };
+            return error.print().map_or_else(|error| failed(&error), |()| code);
+        }
+    };
+    let answer = match &args.command {
+        args::Command::Inspect(args) => commands::inspect::run(args),
+        args::Command::Audit(args) => commands::audit::run(args),
+        args::Command::Support(args) => commands::support::run(args),
+    };
+    answer.and_then(|code| io::stdout().flush().map(|()| code)).unwrap_or_else(|error| failed(&error))
+}
+
+/// The exit status where the answer could not be written.
+fn failed(error: &io::Error) -> u8 {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return exit::FINE;
+    }
+    // Where stderr is gone too, the exit status is all that is left to say it with.
+    let _ = writeln!(io::stderr(), "error: the answer could not be written: {error}");
+    exit::UNANSWERED
+}

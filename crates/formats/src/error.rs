@@ -103,7 +103,8 @@ impl Error {
         Self::Unsupported {
             at,
             what,
-            name: name.into(),
+            // Names come from the file: no control character of it reaches a terminal.
+            name: name.into().escape_debug().to_string(),
         }
     }
 }
@@ -131,7 +132,7 @@ impl fmt::Display for Untrusted {
         f.write_str("untrusted names: ")?;
         for (index, refused) in self.names.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
-            write!(f, "{comma}{} ({}@{})", refused.name, self.entry, refused.offset)?;
+            write!(f, "{comma}{} ({}@{})", refused.name.escape_debug(), self.entry, refused.offset)?;
         }
         Ok(())
     }

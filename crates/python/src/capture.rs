@@ -762,7 +762,7 @@ impl<'py> Capture<'py> {
     /// class and its state.
     fn loss(&mut self, object: &Bound<'py, PyAny>, class: GlobalId) -> PyResult<Node> {
         let py = self.py;
-        // Until scikit-learn 1.5 these classes give a module that can't be imported.
+        // In scikit-learn 1.5 to 1.8 these classes give a module that can't be imported.
         let class = match self.graph.global_parts(class) {
             ("_loss", name) => {
                 let name = name.to_owned();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use nopickle_formats::archive::{self, Compression, FileSink, Sink, Source};
 use nopickle_formats::skops::{self, ArrayData};
-use nopickle_formats::{Error, Limits, Policy};
+use nopickle_formats::{Limits, Policy};
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -25,14 +25,26 @@ pub(crate) enum Input<'py> {
 }
 
 impl<'py> Input<'py> {
-    fn source(&self) -> Result<Source<'_>, Error> {
+    fn source(&self, py: Python<'py>) -> PyResult<Source<'_>> {
         Ok(match self {
             Self::Bytes(bytes) => Source::Bytes(bytes.as_bytes()),
-            Self::Path(path) => Source::File(File::open(path)?),
+            Self::Path(path) => {
+                let file = File::open(path).and_then(|file| {
+                    let kind = file.metadata()?;
+                    if kind.is_dir() {
+                        return Err(std::io::Error::from_raw_os_error(EISDIR));
+                    }
+                    Ok(file)
+                });
+                Source::File(file.map_err(|error| with_path(py, error, path))?)
+            }
             Self::Descriptor(descriptor) => Source::File(duplicate(*descriptor)?),
         })
     }
 }
+
+/// The number of "is a directory" on the systems that wheels are built for.
+const EISDIR: i32 = 21;
 
 /// A file of our own for a descriptor that Python has open.
 #[expect(unsafe_code, reason = "a descriptor of Python's is borrowed to be duplicated")]
@@ -55,7 +67,7 @@ fn policy(trusted: Vec<String>) -> Policy {
 #[pyfunction]
 pub(crate) fn skops_load<'py>(py: Python<'py>, input: Input<'py>, trusted: Vec<String>) -> PyResult<Bound<'py, PyAny>> {
     let policy = policy(trusted);
-    let source = input.source().map_err(|error| raise(py, error))?;
+    let source = input.source(py)?;
     let planned = py.detach(|| {
         let mut limits = Limits::default();
         let mut archive = archive::open(source, &mut limits)?;
@@ -81,7 +93,7 @@ pub(crate) fn skops_load<'py>(py: Python<'py>, input: Input<'py>, trusted: Vec<S
 /// The names in a skops file that are not trusted, sorted.
 #[pyfunction]
 pub(crate) fn skops_untrusted<'py>(py: Python<'py>, input: Input<'py>) -> PyResult<Vec<String>> {
-    let source = input.source().map_err(|error| raise(py, error))?;
+    let source = input.source(py)?;
     py.detach(|| {
         let mut limits = Limits::default();
         let mut archive = archive::open(source, &mut limits)?;

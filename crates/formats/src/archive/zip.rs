@@ -176,7 +176,8 @@ fn end_record(window: &mut Window<'_>) -> Result<Directory, Error> {
     if comment != 0 {
         return Err(malformed(at, "bytes follow the end record"));
     }
-    let wide = here == u16::MAX || size == u32::MAX || offset == u32::MAX;
+    // zipfile writes 65,535 entries without the long record.
+    let wide = size == u32::MAX || offset == u32::MAX;
     let locator = match at.checked_sub(20) {
         Some(at) => {
             let bytes: [u8; 20] = read_array(window, at)?;
@@ -264,7 +265,8 @@ fn central_records(bytes: &[u8], start: u64, count: u64) -> Result<Vec<Central>,
         if !head.starts_with(CENTRAL) {
             return Err(malformed(at, "the directory holds fewer records than its count"));
         }
-        let mut fields = Fields(head.get(8..).unwrap_or_default());
+        let mut fields = Fields(head.get(6..).unwrap_or_default());
+        let version = fields.u16();
         let (flags, method) = (fields.u16(), fields.u16());
         let _time = fields.u32();
         let (crc, compressed, size) = (fields.u32(), fields.u32(), fields.u32());
@@ -284,6 +286,7 @@ fn central_records(bytes: &[u8], start: u64, count: u64) -> Result<Vec<Central>,
         if kind != 0 && kind != 0o100_000 {
             return Err(Error::unsupported(location(), "zip feature", "an entry that is not a regular file"));
         }
+        check_version(version, &name)?;
         let method = check_flags(flags, method, &name)?;
         let mut wide = Zip64::new(extra, &name)?;
         let size = wide.field(size)?;
@@ -305,6 +308,15 @@ fn central_records(bytes: &[u8], start: u64, count: u64) -> Result<Vec<Central>,
         return Err(malformed(at, "the directory holds more than its count of records"));
     }
     Ok(records)
+}
+
+/// APPNOTE 6.3: readers take versions up to 6.3 (`zipfile.MAX_EXTRACT_VERSION`).
+fn check_version(version: u16, name: &str) -> Result<(), Error> {
+    let needed = version & 0xFF;
+    if needed > 63 {
+        return Err(Error::unsupported(Location::entry(name), "zip version", needed.to_string()));
+    }
+    Ok(())
 }
 
 fn check_flags(flags: u16, method: u16, name: &str) -> Result<Method, Error> {
@@ -385,6 +397,9 @@ impl<'a> Zip64<'a> {
             let mut head = Fields(head);
             let (id, size) = (head.u16(), head.u16());
             let (data, tail) = tail.split_at_checked(usize::from(size)).ok_or_else(broken)?;
+            if id == 0x7075 {
+                return Err(Error::unsupported(Location::entry(name), "zip feature", "a name in an extra field"));
+            }
             if id == 1 && values.replace(Fields(data)).is_some() {
                 return Err(Error::malformed("zip", Location::entry(name), "two zip64 extra fields"));
             }
@@ -420,7 +435,8 @@ fn local_record(window: &mut Window<'_>, record: Central, end: u64) -> Result<(E
     if !fixed.starts_with(LOCAL) {
         return Err(broken("the local header is missing"));
     }
-    let mut fields = Fields(fixed.get(6..).unwrap_or_default());
+    let mut fields = Fields(fixed.get(4..).unwrap_or_default());
+    check_version(fields.u16(), &record.name)?;
     let (flags, method) = (fields.u16(), fields.u16());
     let _time = fields.u32();
     let (crc, compressed, size) = (fields.u32(), fields.u32(), fields.u32());

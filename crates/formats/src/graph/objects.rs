@@ -331,17 +331,13 @@ impl Graph {
 
     /// The id of a name of code, new or known.
     pub fn global(&mut self, module: &str, name: &str) -> Option<GlobalId> {
-        let mut full = String::with_capacity(module.len().saturating_add(name.len()).saturating_add(1));
-        full.push_str(module);
-        full.push('.');
-        full.push_str(name);
-        if let Some(&id) = self.by_name.get(&full)
-            && self.globals.get(id.index()).is_some_and(|known| known.module == module)
-        {
+        let key = format!("{module}:{name}");
+        if let Some(&id) = self.by_name.get(&key) {
             return Some(id);
         }
         let id = GlobalId(u32::try_from(self.globals.len()).ok()?);
-        self.by_name.insert(full.clone(), id);
+        self.by_name.insert(key, id);
+        let full = format!("{module}.{name}");
         self.globals.push(Global {
             module: module.to_owned(),
             name: name.to_owned(),
@@ -478,6 +474,23 @@ impl Graph {
             | Node::Function(_)
             | Node::Key(..)
             | Node::Array(..) => &[],
+        }
+    }
+
+    /// Whether a node's object can't be a member of a set or a key of a dict.
+    pub(crate) fn is_unhashable(&self, id: NodeId) -> bool {
+        match self.node(id) {
+            Node::Array(class, _) => self.name(class) == "numpy.ndarray",
+            Node::List(..)
+            | Node::Set(..)
+            | Node::Dict(..)
+            | Node::DefaultDict(..)
+            | Node::Slice(_)
+            | Node::ByteArray(_)
+            | Node::ObjectArray(..)
+            | Node::MaskedArray(..)
+            | Node::Sparse(..) => true,
+            _ => false,
         }
     }
 

@@ -27,6 +27,7 @@ pub enum Step {
 
 /// One row of an [`Outline`].
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own; three are those of skops' rows")]
 pub struct Row<'g> {
     graph: &'g Graph,
     /// How many rows stand above this one on the way to the root.
@@ -129,6 +130,7 @@ pub struct Outline<'g> {
     /// Whether the last row opened its object.
     opened: bool,
     repeats: usize,
+    longest: usize,
     limit: usize,
     object_arrays: bool,
 }
@@ -176,6 +178,7 @@ impl Graph {
             started: false,
             opened: false,
             repeats: 0,
+            longest: usize::MAX,
             limit: usize::MAX,
             object_arrays: false,
         }
@@ -248,12 +251,14 @@ impl Graph {
     /// How many rows stand right below that of a node.
     fn rows_below(&self, id: NodeId, object_arrays: bool) -> usize {
         match self.node(id) {
-            Node::List(_, items) | Node::Tuple(_, items) | Node::Set(_, items) => items.len(),
             Node::Dict(_, items) => items.len() / 2,
             Node::ObjectArray(_, items) if object_arrays => items.len().saturating_sub(1),
             // Attributes, arguments and the class that is called; arguments alone otherwise.
             Node::Construct(_, items) if items.len() == 2 => 3,
-            Node::DefaultDict(_, items)
+            Node::List(_, items)
+            | Node::Tuple(_, items)
+            | Node::Set(_, items)
+            | Node::DefaultDict(_, items)
             | Node::Slice(items)
             | Node::Object(_, items)
             | Node::Construct(_, items)
@@ -340,12 +345,12 @@ impl<'g> Outline<'g> {
         self
     }
 
-    /// Gives no more than `rows` rows for a list, tuple, set, dict or array of objects, then the rows of
-    /// those that hold something refused or marked, then one [`Step::More`]. The attributes of an
-    /// object all have rows.
+    /// For a list, tuple, set, dict or array of objects that holds more than `longest` objects: gives `rows`
+    /// rows, then the rows of those that hold something refused or marked, then one [`Step::More`]. The
+    /// attributes of an object all have rows.
     #[must_use]
-    pub fn abbreviate(mut self, rows: usize) -> Self {
-        self.limit = rows;
+    pub fn abbreviate(mut self, longest: usize, rows: usize) -> Self {
+        (self.longest, self.limit) = (longest, rows);
         self
     }
 
@@ -428,8 +433,7 @@ impl<'g> Outline<'g> {
                 level: level.saturating_add(1),
                 next: 0,
                 count,
-                // One row that says "1 more" takes as much room as the one that it stands for.
-                limit: if long && count > self.limit.saturating_add(1) { self.limit } else { usize::MAX },
+                limit: if long && count > self.longest { self.limit } else { usize::MAX },
                 hidden: 0,
                 again: again || seen,
             });
@@ -691,12 +695,12 @@ mod tests {
         children.extend([&[][..]; 8]);
         let mut graph = lists(&children);
         let outline = graph.outline(|_, _| true);
-        assert_eq!(shown(outline.abbreviate(7)), "0:0 1:1 1:2 1:3 1:4 1:5 1:6 1:7 1:8");
-        assert_eq!(shown(graph.outline(|_, _| true).abbreviate(2)), "0:0 1:1 1:2 1:+6");
+        assert_eq!(shown(outline.abbreviate(8, 2)), "0:0 1:1 1:2 1:3 1:4 1:5 1:6 1:7 1:8");
+        assert_eq!(shown(graph.outline(|_, _| true).abbreviate(7, 2)), "0:0 1:1 1:2 1:+6");
         let class = graph.global("my", "List").unwrap();
         let ids: Vec<NodeId> = graph.ids().collect();
         graph.refer(class, Role::Call, ids[6]);
-        let outline = graph.outline(|_, _| false).abbreviate(2).mark(ids[8]);
+        let outline = graph.outline(|_, _| false).abbreviate(2, 2).mark(ids[8]);
         assert_eq!(shown(outline), "0:0 1:1 1:2 1:6 1:8 1:+4");
     }
 

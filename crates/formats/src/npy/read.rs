@@ -80,7 +80,7 @@ pub fn read_header(bytes: &[u8], entry: &str) -> Result<Header, Error> {
             ));
         }
     };
-    if length > HEADER_LIMIT {
+    if length > HEADER_LIMIT - 12 {
         return Err(Error::Limit {
             what: "length of an npy header",
             found: u64::try_from(length).unwrap_or(u64::MAX),
@@ -130,11 +130,15 @@ pub(crate) fn parse_header(text: &str, data_offset: usize, entry: &str) -> Resul
     };
     let dtype = literal.dtype(descr, 0)?;
     let shape = literal.lengths(shape)?;
+    // numpy multiplies the lengths other than zero (PyArray_NewFromDescr).
     let data_bytes = shape
         .iter()
+        .filter(|&&length| length != 0)
         .try_fold(dtype.itemsize(), |bytes, &length| bytes.checked_mul(length))
         .filter(|&bytes| isize::try_from(bytes).is_ok() && shape.len() <= 64)
+        .filter(|_| shape.iter().all(|&length| isize::try_from(length).is_ok()))
         .ok_or_else(|| literal.malformed("the shape is larger than memory can be"))?;
+    let data_bytes = if shape.contains(&0) { 0 } else { data_bytes };
     Ok(Header {
         dtype,
         shape,
@@ -266,7 +270,8 @@ impl Literal<'_> {
                             _ => 8,
                         };
                         let code: String = chars.by_ref().take(digits).collect();
-                        let code = u32::from_str_radix(&code, 16).ok().filter(|_| code.len() == digits);
+                        let exact = code.len() == digits && code.bytes().all(|byte| byte.is_ascii_hexdigit());
+                        let code = u32::from_str_radix(&code, 16).ok().filter(|_| exact);
                         let c = code.and_then(char::from_u32);
                         text.push(c.ok_or_else(|| self.malformed("an escape in the header is not one of Python's"))?);
                     }
@@ -325,9 +330,12 @@ impl Literal<'_> {
                         }
                         _ => return Err(self.malformed("a field of the dtype has no name")),
                     };
-                    if !name.is_empty()
-                        && fields.iter().any(|(known, ..): &(String, _, _, _)| *known == name)
-                    {
+                    let taken = |name: &String| {
+                        fields
+                            .iter()
+                            .any(|(known, title, ..): &(String, Option<String>, _, _)| known == name || title.as_ref() == Some(name))
+                    };
+                    if (!name.is_empty() && taken(&name)) || title.as_ref().is_some_and(|title| taken(title) || *title == name) {
                         return Err(self.malformed("two fields of the dtype have one name"));
                     }
                     let inner = parts.next().ok_or_else(|| self.malformed("a field of the dtype has no type"))?;

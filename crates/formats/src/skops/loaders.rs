@@ -179,6 +179,8 @@ const LOADERS: &[Row] = &[
         CONTENT,
     ),
     ("RandomStateNode", Loader::RandomState, Content::Node, CONTENT),
+    // skops 0.9 and 0.10 called the losses of SGD so.
+    ("SGDNode", Loader::Loss, Content::Node, CONTENT | Field::Reduce.bit()),
     ("SetNode", Loader::Set, Content::Nodes, CONTENT),
     (
         "SliceNode",

@@ -6,9 +6,11 @@
 mod json;
 mod load;
 mod loaders;
+mod look;
 mod read;
 mod write;
 
 pub use load::{ArrayPlan, VerifiedGraph};
+pub use look::{Head, Looked, PROTOCOLS, head, look, look_bytes, node_kinds};
 pub use read::read;
 pub use write::{ArrayData, Prepared, prepare, write};

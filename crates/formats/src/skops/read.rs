@@ -27,6 +27,10 @@ pub fn read(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Graph, Err
         .ok_or_else(|| Error::malformed("skops", Location::default(), "the archive has no schema.json"))?;
     archive.pay(schema, limits)?;
     let bytes = archive.read(schema, limits.schema_bytes, "size of schema.json")?;
+    let mut named = vec![false; archive.entries().len()];
+    if let Some(own) = named.get_mut(schema) {
+        *own = true;
+    }
     let reader = Reader {
         cursor: Cursor::new(&bytes, SCHEMA, 0),
         graph: Graph::new(SCHEMA),
@@ -41,6 +45,7 @@ pub fn read(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Graph, Err
         buffer: Vec::new(),
         inner: Vec::new(),
         protocol: None,
+        named,
         bare_function: false,
         old_function: false,
     };
@@ -120,6 +125,8 @@ struct Reader<'a, 'r, 's> {
     buffer: Vec<u8>,
     inner: Vec<u8>,
     protocol: Option<i64>,
+    /// Which entries of the archive a node names.
+    named: Vec<bool>,
     /// A function without content was seen (protocols 1 and 2).
     bare_function: bool,
     /// A function with content was seen (protocol 0).
@@ -148,6 +155,18 @@ impl<'a> Reader<'a, '_, '_> {
                 return Err(self.cursor.malformed("a FunctionNode has content, which only protocol 0 has"));
             }
             Some(_) => {}
+        }
+        if let Some(unnamed) = self.named.iter().position(|&named| !named) {
+            let at = Location::entry(&self.archive.entry(unnamed)?.name);
+            return Err(Error::malformed("skops", at, "no node names this entry"));
+        }
+        let mut held = HashSet::new();
+        for stored in self.graph.stored() {
+            let (Stored::Npy(entry) | Stored::Raw(entry)) = *stored else { continue };
+            if !held.insert(entry) {
+                let at = Location::entry(&self.archive.entry(entry)?.name);
+                return Err(Error::malformed("skops", at, "two nodes name this entry"));
+            }
         }
         self.graph.set_root(root);
         Ok(self.graph)
@@ -288,6 +307,9 @@ impl<'a> Reader<'a, '_, '_> {
         let outermost = self.frames.len() == 1;
         let first = std::mem::replace(&mut self.open()?.first, false);
         if self.cursor.eat(b'}') {
+            if self.open()?.row.is_none() && self.open()?.deferred.is_some() {
+                return Err(self.cursor.malformed("a node has no __loader__"));
+            }
             if let Some(start) = self.open()?.deferred.take() {
                 // The content stood before its loader: go back to it, then come here again.
                 let end = self.cursor.offset().saturating_sub(1);
@@ -375,6 +397,9 @@ impl<'a> Reader<'a, '_, '_> {
                 let Some(entry) = self.archive.find(&name) else {
                     return Err(start.malformed("an entry that a node names is not in the archive"));
                 };
+                if let Some(named) = self.named.get_mut(entry) {
+                    *named = true;
+                }
                 self.open()?.entry = Some(entry);
             }
             Field::Protocol if outermost => self.protocol_field()?,
@@ -614,6 +639,7 @@ impl<'a> Reader<'a, '_, '_> {
             }
         }
         if let Some(alias) = open.alias {
+            self.check_same(&open, alias)?;
             // A second time the same object: what stands in it was read for its syntax only.
             self.graph.truncate(open.mark);
             for (id, node) in self.id_log.split_off(open.id_mark.min(self.id_log.len())) {
@@ -631,6 +657,69 @@ impl<'a> Reader<'a, '_, '_> {
         Ok(Some(self.deliver(open.id)))
     }
 
+    /// A node whose id is known says nothing new: it is a `CachedNode`, or the same node once more.
+    fn check_same(&self, open: &Open<'a>, known: NodeId) -> Result<(), Error> {
+        let at = Location::byte(SCHEMA, self.graph.place(open.id));
+        let Some(&(_, kind, ..)) = open.row else {
+            return Err(Error::malformed("skops", at, "a node has no __loader__"));
+        };
+        if kind == Loader::Cached {
+            return Ok(());
+        }
+        let graph = &self.graph;
+        let node = graph.node(known);
+        let same_kind = match kind {
+            Loader::Json => match (open.scalar, node) {
+                (Some(Node::Str(one)), Node::Str(other)) => graph.text(one) == graph.text(other),
+                (Some(Node::BigInt(one)), Node::BigInt(other)) => graph.text(one) == graph.text(other),
+                (Some(Node::WideStr(one)), Node::WideStr(other)) => graph.wide(one) == graph.wide(other),
+                (Some(Node::Float(one)), Node::Float(other)) => one.to_bits() == other.to_bits(),
+                (Some(one), other) => one == other,
+                (None, _) => false,
+            },
+            Loader::Bytearray => matches!(node, Node::ByteArray(_)),
+            Loader::Bytes => matches!(node, Node::Bytes(_)),
+            Loader::Constructor | Loader::Loss | Loader::OperatorFunc | Loader::QuantileForest | Loader::Tree => {
+                matches!(node, Node::Construct(..))
+            }
+            Loader::DType => matches!(node, Node::DType(..)),
+            Loader::DefaultDict => matches!(node, Node::DefaultDict(..)),
+            Loader::Dict => matches!(node, Node::Dict(..)),
+            Loader::Function => matches!(node, Node::Function(_)),
+            Loader::List => matches!(node, Node::List(..)),
+            Loader::MaskedArray => matches!(node, Node::MaskedArray(..)),
+            Loader::Method => matches!(node, Node::Method(..)),
+            Loader::NdArray => matches!(node, Node::Array(..) | Node::ObjectArray(..)),
+            Loader::Object => matches!(node, Node::Object(..)),
+            Loader::Partial => matches!(node, Node::Partial(..)),
+            Loader::RandomGenerator => matches!(node, Node::Generator(..)),
+            Loader::RandomState => matches!(node, Node::RandomState(..)),
+            Loader::Set => matches!(node, Node::Set(..)),
+            Loader::Slice => matches!(node, Node::Slice(_)),
+            Loader::SparseMatrix => matches!(node, Node::Sparse(..)),
+            Loader::Tuple => matches!(node, Node::Tuple(..)),
+            Loader::Type => matches!(node, Node::Global(_)),
+            Loader::Cached => true,
+        };
+        let class = match node {
+            // The class of a method is its object's; an old function is named in its content.
+            Node::Method(..) | Node::Function(_) => None,
+            _ => graph.class(known).map(|class| graph.global_parts(class)),
+        };
+        let same_class = class.is_none_or(|(module, class)| {
+            let (module, class) = (renamed(module), class);
+            open.class.as_deref() == Some(class) && open.module.as_deref().map(renamed) == Some(module)
+        });
+        let same_entry = match (node, open.entry) {
+            (Node::Array(_, array), Some(entry)) => graph.stored().get(array.index()) == Some(&Stored::Npy(entry)),
+            _ => true,
+        };
+        if same_kind && same_class && same_entry {
+            return Ok(());
+        }
+        Err(Error::malformed("skops", at, "two nodes of one id differ"))
+    }
+
     fn build(&mut self, open: &mut Open<'a>, children: &[NodeId]) -> Result<Node, Error> {
         let at = Location::byte(SCHEMA, self.graph.place(open.id));
         let malformed = |what| Error::malformed("skops", at.clone(), what);
@@ -645,10 +734,22 @@ impl<'a> Reader<'a, '_, '_> {
             return Err(malformed("a CachedNode refers to an id that is not defined"));
         }
         if kind == Loader::Json {
+            if open.class.as_deref() != Some("str") || open.module.as_deref() != Some("builtins") {
+                let name = format!(
+                    "{}.{}",
+                    open.module.as_deref().unwrap_or_default(),
+                    open.class.as_deref().unwrap_or_default()
+                );
+                return Err(Error::unsupported(at, "class for its loader", name));
+            }
             return open.scalar.ok_or_else(|| malformed("a JsonNode has no content"));
         }
         let (Some(class), Some(module)) = (open.class.take(), open.module.take()) else {
             return Err(malformed("a node has no __class__ or no __module__"));
+        };
+        let module = match renamed(&module) {
+            same if same == module => module,
+            other => Cow::Owned(other.to_owned()),
         };
         let mut build = Build {
             open,
@@ -749,6 +850,9 @@ impl Build<'_, '_, '_, '_> {
                     return Err(self.malformed(CONTENT_MISSING));
                 }
                 let items = self.link(self.children)?;
+                if kind == Loader::Set && self.children.iter().any(|&child| self.reader.graph.is_unhashable(child)) {
+                    return Err(self.malformed("a member of a set can't be in a set"));
+                }
                 match kind {
                     Loader::List => Node::List(self.container("list")?, items),
                     Loader::Tuple => Node::Tuple(self.container("tuple")?, items),
@@ -901,7 +1005,7 @@ impl Build<'_, '_, '_, '_> {
             return Err(self.malformed("a part that names something is not text"));
         };
         let name = graph.text(name);
-        if name.is_empty() || name.contains('.') {
+        if check_name("method", name).is_err() {
             return Err(self.malformed("the name of a method is not one name"));
         }
         let full_name = format!("{}.{name}", self.class);
@@ -950,6 +1054,8 @@ impl Build<'_, '_, '_, '_> {
         if lengths.first().is_some_and(|&length| length != self.children.len()) {
             return Err(self.malformed("an array of objects has other lengths than its shape"));
         }
+        let mut left = self.reader.limits.nodes;
+        let graph = &self.reader.graph;
         let mut level: Vec<NodeId> = self.children.to_vec();
         for &length in lengths.iter().skip(1) {
             let mut next = Vec::new();
@@ -960,10 +1066,13 @@ impl Build<'_, '_, '_, '_> {
                 if items.len() != length || graph.name(list) != "builtins.list" {
                     return Err(self.malformed("an array of objects has other lengths than its shape"));
                 }
+                // One list may stand for many: what it makes is paid for.
+                spend(&mut left, u64::try_from(length).unwrap_or(u64::MAX), "number of nodes")?;
                 next.extend_from_slice(graph.items(items));
             }
             level = next;
         }
+        self.reader.limits.nodes = left;
         let mut items = vec![shape];
         items.extend(level);
         Ok(Node::ObjectArray(class, self.link(&items)?))
@@ -1075,6 +1184,9 @@ impl Build<'_, '_, '_, '_> {
                 _ => return Err(self.malformed("a key does not fit its type")),
             },
             "builtins.NoneType" if text == "null" => Node::None,
+            "builtins.list" | "builtins.set" | "builtins.dict" | "builtins.bytearray" => {
+                return Err(self.malformed("a type of a key can't be in a dict"));
+            }
             _ => {
                 self.reader.graph.refer(class, Role::Call, self.open.id);
                 Node::Key(class, run)
@@ -1094,13 +1206,26 @@ fn full() -> Error {
 
 /// A name that `import` and `getattr` take as it is written.
 fn check_name(module: &str, class: &str) -> Result<(), &'static str> {
-    if class.is_empty() || class.contains('.') || class.contains('\0') {
+    // `<lambda>` and `<locals>` are names that Python gives, though none that can be imported.
+    let is_name = |name: &str| {
+        let plain = name.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(name);
+        !plain.is_empty()
+            && !plain.starts_with(|c: char| c.is_ascii_digit())
+            && plain.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    if !is_name(class) {
         return Err("the name of a class or function is not one name");
     }
-    if module.contains('\0') || module.split('.').any(str::is_empty) {
-        return Err("the name of a module is empty or has an empty part");
+    if !module.split('.').all(is_name) {
+        return Err("the name of a module is not names and dots");
     }
     Ok(())
+}
+
+/// The module that holds a class whose file gives a module that can't be imported: scikit-learn 1.5 to
+/// 1.8 call `sklearn._loss._loss` by its last name.
+fn renamed(module: &str) -> &str {
+    if module == "_loss" { "sklearn._loss._loss" } else { module }
 }
 
 fn scalar_node(graph: &mut Graph, scalar: &Scalar<'_>, text: &[u8], at: &Cursor<'_>) -> Result<Node, Error> {

@@ -86,6 +86,9 @@ const KERNEL_OBJECTS: &[&str] = &[
     "sklearn.gaussian_process.kernels.WhiteKernel",
 ];
 
+const COEFFICIENTS: &str =
+    "_dual_coef_ does not have one row less than classes and a column for each of support_";
+
 /// `SVC`, `NuSVC`, `SVR`, `NuSVR` and `OneClassSVM`.
 ///
 /// Each prediction makes a C model of the fitted attributes (scikit-learn 1.9.1 `svm/_base.py`,
@@ -111,8 +114,8 @@ const KERNEL_OBJECTS: &[&str] = &[
 ///   vector and `n_features_in_` columns (any shape where the kernel is precomputed or callable),
 ///   `_dual_coef_` one with a row less than classes and a column for each support vector.
 /// - Sparse (`_sparse`): `support_vectors_` is a CSR matrix with one row for each support vector
-///   and `n_features_in_` columns, `_dual_coef_` one whose `data` has as many 64-bit floats as the
-///   dense one would hold; what stands in their index arrays is the rule of CSR matrices. The
+///   and `n_features_in_` columns, `_dual_coef_` one whose `data` and `indptr` say that it has as many
+///   64-bit floats as the dense one would hold (scipy cuts `data` off where `indptr` ends); what stands in their index arrays is the rule of CSR matrices. The
 ///   kernel is neither precomputed nor callable.
 /// - `kernel` is a name that libsvm has, or is called: then it is one of the kernel functions or
 ///   kernel objects of scikit-learn, or code of another package that the user trusts by name; the
@@ -168,9 +171,7 @@ pub(super) fn verify(svm: Value<'_>) -> Result<(), Refusal> {
         }
     }
     if floats(svm, "_dual_coef_") != Some([coefficients, vectors]) {
-        return Err(svm.refuse(
-            "_dual_coef_ does not have one row less than classes and a column for each of support_",
-        ));
+        return Err(svm.refuse(COEFFICIENTS));
     }
     Ok(())
 }
@@ -270,14 +271,18 @@ fn verify_sparse(svm: Value<'_>, coefficients: usize, vectors: usize) -> Result<
         return Err(svm.refuse("n_features_in_ is not the number of columns of support_vectors_"));
     }
     let coefficients = coefficients.checked_mul(vectors);
-    let data = svm
+    let matrix = svm
         .get("_dual_coef_")
-        .filter(|matrix| csr_shape(*matrix).is_some())
-        .and_then(|matrix| dimensions(matrix.get("data"), Kind::Float, 8));
-    if coefficients.is_none() || data != coefficients.map(|count| [count]) {
-        return Err(svm.refuse(
-            "_dual_coef_ does not have one row less than classes and a column for each of support_",
-        ));
+        .filter(|matrix| csr_shape(*matrix).is_some());
+    // scipy cuts `data` off where `indptr` ends.
+    let stored = matrix
+        .and_then(|matrix| matrix.get("indptr")?.array())
+        .and_then(|ends| ends.int_at(ends.len().checked_sub(1)?))
+        .and_then(|end| usize::try_from(end).ok());
+    let data = matrix.and_then(|matrix| dimensions(matrix.get("data"), Kind::Float, 8));
+    if coefficients.is_none() || stored != coefficients || data != coefficients.map(|count| [count])
+    {
+        return Err(svm.refuse(COEFFICIENTS));
     }
     Ok(())
 }
@@ -389,6 +394,7 @@ mod tests {
                 ("format", Given::text("csr")),
                 ("shape", Given::longs(&[rows, columns])),
                 ("data", Given::zeros(&[data])),
+                ("indptr", Given::longs(&[0, i64::try_from(data).unwrap()])),
             ],
         )
     }
@@ -437,8 +443,6 @@ mod tests {
     #[test]
     fn each_rule_of_a_dense_model_is_held() {
         const COUNTS: &str = "_n_support does not count the support vectors";
-        const COEFFICIENTS: &str =
-            "_dual_coef_ does not have one row less than classes and a column for each of support_";
         const PROBABILITIES: &str =
             "_probA and _probB are neither empty nor one float for each pair of classes";
         for (name, value, what) in [
@@ -529,6 +533,11 @@ mod tests {
             changed.set(name, value);
             assert_eq!(changed.refusal(verify), Some(what), "{name}");
         }
+        let mut cut = csr(2, 4, 8);
+        cut.set("indptr", Given::longs(&[0, 0]));
+        let mut changed = sparse();
+        changed.set("_dual_coef_", cut);
+        assert_eq!(changed.refusal(verify), Some(COEFFICIENTS));
         let mut short = called();
         short.set("_BaseLibSVM__Xfit", Given::zeros(&[8, 2]));
         assert_eq!(

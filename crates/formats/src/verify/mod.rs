@@ -4,6 +4,7 @@
 //! class, with everything below it, and refuses what its native code would follow blindly. Its doc
 //! comment names the source that it was read from.
 
+mod arrays;
 mod attributes;
 mod binary_tree;
 mod birch;
@@ -45,6 +46,15 @@ pub(crate) type Verify = fn(Value<'_>) -> Result<(), Refusal>;
 
 /// Every class whose values native code relies on, sorted by full name.
 pub(crate) const VERIFIERS: &[(&str, Verify)] = &[
+    ("numpy.random.BitGenerator", random::refuse_alone),
+    ("numpy.random.Generator", random::verify),
+    ("numpy.random.MT19937", random::refuse_alone),
+    ("numpy.random.PCG64", random::refuse_alone),
+    ("numpy.random.PCG64DXSM", random::refuse_alone),
+    ("numpy.random.Philox", random::refuse_alone),
+    ("numpy.random.RandomState", random::verify),
+    ("numpy.random.SFC64", random::refuse_alone),
+    ("numpy.random.SeedSequence", random::refuse_alone),
     ("numpy.random._generator.Generator", random::verify),
     ("numpy.random._mt19937.MT19937", random::refuse_alone),
     ("numpy.random._pcg64.PCG64", random::refuse_alone),
@@ -261,6 +271,7 @@ pub(crate) fn verify(graph: &Graph, arrays: Arrays<'_>) -> Result<(), Error> {
         if matches!(graph.node(id), Node::Global(_) | Node::Function(_)) {
             continue;
         }
+        arrays::verify(graph, arrays, id).map_err(|refusal| unverified(graph, id, refusal))?;
         let Some(Some(row)) = rows.get(class.index()) else { continue };
         row(Value::new(graph, arrays, id)).map_err(|refusal| unverified(graph, id, refusal))?;
     }

@@ -11,7 +11,8 @@ use std::collections::HashSet;
 /// several columns gives places behind the last row, and `toarray` writes there.
 ///
 /// - Each estimator in `estimators_`, and each in it that it hands the question to, answers with one column: two classes;
-///   one row of coefficients; one tree per iteration; one constant; estimators of a bagging that do.
+///   one row of coefficients
+///   and one intercept; one tree per iteration; one constant; estimators of a bagging that do.
 /// - No attribute hides a check.
 pub(super) fn verify(classifier: Value<'_>) -> Result<(), Refusal> {
     refuse_hidden_checks(classifier)?;

@@ -31,8 +31,8 @@ struct Shape {
 /// `y_bound_leaves` from CSC matrices; `toarray` adds entries of one place.
 ///
 /// - Arguments: `y_train` float64 of (outputs, samples), at least one of each, without NaN; `y_train_leaves`
-///   int64 of (trees, nodes, outputs, leaf samples); `y_bound_leaves` float64 of three dimensions, where there is
-///   one; and whether the state is sparse. All in C order.
+///   int64 of (trees, nodes, outputs, leaf samples), in C order; `y_bound_leaves` float64 of three dimensions,
+///   where there is one; and whether the state is sparse.
 /// - `y_train_leaves` has at least as many outputs as `y_train`, and every value is 0 or the number of a
 ///   sample, counted from 1.
 /// - A sparse state holds `matrix1` and `matrix2`, whose sides are those that its shapes ask for, without two entries
@@ -86,9 +86,11 @@ pub(super) fn forest(forest: Value<'_>) -> Result<(), Refusal> {
 ///
 /// - `forest_` is a `QuantileForest` and `estimators_` a list of regression trees, not more of them than the forest
 ///   has, and none with more nodes than the forest has.
-/// - `sorter_` is an int64 array in C order with a row for each sample and at least one column; its values are numbers
+/// - `sorter_` is an int64 array with a row for each sample and at least one column; its values are numbers
 ///   of samples, counted from 0.
 /// - `n_train_samples_` is the number of samples.
+/// - `default_quantiles` is not NaN and holds no NaN: `predict` compares with 0 and 1, `calc_quantile` makes an index of
+///   it.
 pub(super) fn estimator(estimator: Value<'_>) -> Result<(), Refusal> {
     refuse_names(
         estimator,
@@ -100,6 +102,12 @@ pub(super) fn estimator(estimator: Value<'_>) -> Result<(), Refusal> {
             "apply",
         ],
     )?;
+    let quantiles = estimator.get("default_quantiles");
+    let listed = quantiles.and_then(Value::items).unwrap_or_default();
+    let nan = |value: &Value<'_>| value.float().is_some_and(f64::is_nan);
+    if quantiles.iter().chain(&listed).any(nan) {
+        return Err(estimator.refuse("a default quantile is not a number"));
+    }
     let Some(forest) = estimator.get("forest_") else {
         return Ok(());
     };
@@ -132,7 +140,7 @@ pub(super) fn estimator(estimator: Value<'_>) -> Result<(), Refusal> {
     }
     if let Some(sorter) = estimator.get("sorter_").filter(|sorter| !sorter.is_none()) {
         let inside = |value: i64| usize::try_from(value).is_ok_and(|sample| sample < shape.n_train);
-        let Some([rows, columns]) = dimensions(Some(sorter), Kind::Int, 8) else {
+        let Some([rows, columns]) = sides(sorter, Kind::Int) else {
             return Err(sorter.refuse("sorter_ is not an int64 array of two dimensions"));
         };
         if rows != shape.n_train
@@ -150,6 +158,12 @@ pub(super) fn estimator(estimator: Value<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The lengths of an array of `N` dimensions of 8-byte elements, in either order.
+fn sides<const N: usize>(value: Value<'_>, kind: Kind) -> Option<[usize; N]> {
+    let array = value.array().filter(|array| array.is(kind, 8))?;
+    array.shape().try_into().ok()
+}
+
 /// What a forest is made from.
 struct Parts<'a> {
     y_train: ArrayView<'a>,
@@ -165,13 +179,13 @@ impl<'a> Parts<'a> {
             [targets, leaves, flag] => (targets, leaves, flag),
             [targets, leaves, bounds, flag] => {
                 if !bounds.is_none() {
-                    dimensions::<3>(Some(*bounds), Kind::Float, 8)?;
+                    sides::<3>(*bounds, Kind::Float)?;
                 }
                 (targets, leaves, flag)
             }
             _ => return None,
         };
-        dimensions::<2>(Some(*targets), Kind::Float, 8)?;
+        sides::<2>(*targets, Kind::Float)?;
         dimensions::<4>(Some(*leaves), Kind::Int, 8)?;
         Some(Self {
             y_train: targets.array()?,
@@ -477,6 +491,16 @@ mod tests {
                 "sorter_",
                 Given::longs(&[0]),
                 "sorter_ is not an int64 array of two dimensions",
+            ),
+            (
+                "default_quantiles",
+                Given::Float(f64::NAN),
+                "a default quantile is not a number",
+            ),
+            (
+                "default_quantiles",
+                Given::List(vec![Given::Float(0.5), Given::Float(f64::NAN)]),
+                "a default quantile is not a number",
             ),
             (
                 "n_train_samples_",

@@ -1,0 +1,247 @@
+//! What may stand on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use nopickle_formats::{Limits, Policy};
+
+const STATUS: &str = "Exit status:
+  0  trusted and verified
+  1  refused: an untrusted name, or a value that native code must not see
+  2  could not answer: damaged, unsupported, over a limit, not readable; or wrong arguments";
+
+const INSPECT: &str = "Exit status:
+  0  trusted and verified
+  1  refused: an untrusted name, or a value that native code must not see; the file is shown all the same
+  2  could not answer: damaged, unsupported, over a limit, not readable, --no-arrays; or wrong arguments
+
+Examples:
+  nopickle inspect model.skops
+  nopickle inspect model.skops --depth 2
+  nopickle inspect model.skops --trust mypackage.features.WeekdayEncoder
+  nopickle inspect model.skops --json | jq '.names[] | select(.trust == null)'";
+
+const AUDIT: &str = "Exit status:
+  0  all are trusted and verified
+  1  at least one is refused, and all others were answered
+  2  at least one could not be answered, or no model was found; or wrong arguments
+
+Examples:
+  nopickle audit model.skops
+  nopickle audit incoming/ --quiet
+  nopickle audit incoming/ --trust mypackage.features.WeekdayEncoder
+  nopickle audit incoming/ --json | jq -r '.files[] | select(.answer == \"refused\") | .file'";
+
+const SUPPORT: &str = "Examples:
+  nopickle support
+  nopickle support --names | grep ^scipy.
+  nopickle support --json | jq -r '.verified_classes[]'";
+
+/// Looks into machine-learning models, and says whether they would load, without running anything that
+/// stands in them.
+#[derive(Debug, Parser)]
+#[command(name = "nopickle", bin_name = "nopickle", version, after_help = STATUS, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Inspect(Inspect),
+    Audit(Audit),
+    Support(Support),
+}
+
+/// Show what is in a model: its objects, names and arrays, what is trusted, verified or refused, and why
+#[derive(Debug, clap::Args)]
+#[command(after_help = INSPECT)]
+pub(crate) struct Inspect {
+    /// The model, a .skops file
+    pub(crate) file: PathBuf,
+    /// Print one JSON document, as docs/formats/inspect.schema.json describes it; nothing is left out
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show objects down to this depth only; 0 is the model itself
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<usize>,
+    /// Show all items of long lists and dicts, all names and whole texts
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Read schema.json alone: no types and shapes of arrays, and nothing is verified
+    #[arg(long)]
+    pub(crate) no_arrays: bool,
+    #[command(flatten)]
+    pub(crate) colour: Colour,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// Say whether models would load: one line for each file
+#[derive(Debug, clap::Args)]
+#[command(after_help = AUDIT)]
+pub(crate) struct Audit {
+    /// Models, and folders to walk; links in folders are not followed, files that are no models are counted
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Print one JSON document, as docs/formats/audit.schema.json describes it
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print only files that are refused or could not be answered; no hints, no summary
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) colour: Colour,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// List what is read, verified and trusted
+#[derive(Debug, clap::Args)]
+#[command(after_help = SUPPORT)]
+pub(crate) struct Support {
+    /// Print every name that is trusted by default, with what it is trusted for: value, instance or call
+    #[arg(long)]
+    pub(crate) names: bool,
+    /// Print one JSON document; with --names it holds the names
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// When to use colour.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Colour {
+    /// Colour the output; auto: where it is a terminal, and NO_COLOR is not set
+    #[arg(long = "color", value_name = "WHEN", default_value = "auto")]
+    pub(crate) when: When,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "lower")]
+pub(crate) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// What is trusted beside the default list.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Trust {
+    /// Trust this class or function too, for everything that a model can do with it; may be given again
+    #[arg(long = "trust", value_name = "NAME", value_parser = name)]
+    names: Vec<String>,
+}
+
+impl Trust {
+    pub(crate) fn policy(&self) -> Policy {
+        let mut policy = Policy::default();
+        for name in &self.names {
+            policy.trust(name);
+        }
+        policy
+    }
+}
+
+/// What one model may cost.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits for each model")]
+pub(crate) struct LimitArgs {
+    /// Bytes that compressed entries may inflate to, such as 500M or 8G [default: 8G]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_inflated: Option<u64>,
+    /// Bytes of arrays, which are held in memory while they are verified [default: 256G]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_arrays: Option<u64>,
+    /// Bytes of schema.json [default: 2G]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_schema: Option<u64>,
+    /// Objects in the model [default: 200000000]
+    #[arg(long, value_name = "N")]
+    max_nodes: Option<u64>,
+}
+
+impl LimitArgs {
+    pub(crate) fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            inflated_bytes: self.max_inflated.unwrap_or(default.inflated_bytes),
+            array_bytes: self.max_arrays.unwrap_or(default.array_bytes),
+            schema_bytes: self.max_schema.unwrap_or(default.schema_bytes),
+            nodes: self.max_nodes.unwrap_or(default.nodes),
+            ..default
+        }
+    }
+}
+
+/// A number of bytes, with K, M, G or T for 1024 to the power of 1, 2, 3 or 4.
+fn size(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (&text[..text.len() - 1], 10),
+        Some(b'm' | b'M') => (&text[..text.len() - 1], 20),
+        Some(b'g' | b'G') => (&text[..text.len() - 1], 30),
+        Some(b't' | b'T') => (&text[..text.len() - 1], 40),
+        _ => (text, 0),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "a size is a whole number of bytes, or one with K, M, G or T behind it".to_owned())?;
+    number.checked_mul(1 << shift).ok_or_else(|| "the size is too large".to_owned())
+}
+
+/// A name as files have it: `module.qualname`.
+fn name(text: &str) -> Result<String, String> {
+    let parts = text.split('.');
+    if parts.clone().count() < 2 || parts.clone().any(|part| part.is_empty() || part.contains(char::is_whitespace)) {
+        return Err("a name is a module and a class or function, such as mypackage.features.Encoder".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_are_numbers_of_bytes() {
+        assert_eq!(size("17"), Ok(17));
+        assert_eq!(size("3k"), Ok(3 << 10));
+        assert_eq!(size("8G"), Ok(8 << 30));
+        for text in ["", "G", "-1", "1.5G", "8 G", "8GB", "99999999999T"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_in_the_help_are_those_of_the_limits() {
+        let limits = Limits::default();
+        let help = Args::command().find_subcommand_mut("audit").unwrap().render_long_help().to_string();
+        for (option, default) in [
+            ("--max-inflated", format!("{}G", limits.inflated_bytes >> 30)),
+            ("--max-arrays", format!("{}G", limits.array_bytes >> 30)),
+            ("--max-schema", format!("{}G", limits.schema_bytes >> 30)),
+            ("--max-nodes", limits.nodes.to_string()),
+        ] {
+            let (_, after) = help.split_once(option).unwrap();
+            let (_, after) = after.split_once("[default: ").unwrap();
+            assert_eq!(after.split_once(']').unwrap().0, default, "{option}");
+        }
+    }
+
+    #[test]
+    fn a_name_has_a_module() {
+        assert!(name("mypackage.features.Encoder").is_ok());
+        for text in ["Encoder", "", ".Encoder", "a..b", "a.b c"] {
+            assert!(name(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! `nopickle audit`: whether models would load.
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nopickle_formats::Error;
+use serde::Serialize;
+
+use crate::args::Audit;
+use crate::exit;
+use crate::model;
+use crate::output::{self, ErrorJson, Line, Paint, Style, clean, counted};
+
+/// A file to look at.
+struct Target {
+    path: PathBuf,
+    /// Whether it was named on the command line, and not found in a folder.
+    named: bool,
+    size: u64,
+    /// Why it cannot be looked at.
+    broken: Option<Error>,
+}
+
+/// How many files got which answer.
+#[derive(Default, Serialize)]
+struct Summary {
+    files: usize,
+    trusted: usize,
+    refused: usize,
+    unanswered: usize,
+    skipped: usize,
+}
+
+#[derive(Serialize)]
+struct FileJson {
+    file: String,
+    answer: &'static str,
+    error: Option<ErrorJson>,
+}
+
+pub(crate) fn run(args: &Audit) -> io::Result<u8> {
+    let mut summary = Summary::default();
+    let targets = targets(&args.files, &mut summary.skipped);
+    let bar = progress(&targets, args.quiet);
+    let style = Style::of_stdout(&args.colour);
+    let policy = args.trust.policy();
+    // Each hint once, with the first file that it is for.
+    let mut hints: Vec<(&'static str, PathBuf)> = Vec::new();
+    if args.json {
+        io::stdout().write_all(b"{\"schema\":1,\"files\":[")?;
+    }
+    for target in targets {
+        bar.set_message(output::path(&target.path));
+        let answer = match target.broken {
+            Some(error) => Some(Err(error)),
+            None => answer(&target.path, target.named, |file| model::decide(file, &policy, args.limits.limits())),
+        };
+        bar.inc(target.size);
+        let Some(answer) = answer else {
+            summary.skipped += 1;
+            continue;
+        };
+        let code = answer.as_ref().err().map_or(exit::FINE, |error| exit::tell(error).code);
+        summary.files += 1;
+        match code {
+            exit::FINE => summary.trusted += 1,
+            exit::REFUSED => summary.refused += 1,
+            _ => summary.unanswered += 1,
+        }
+        let shown = bar.suspend(|| {
+            if args.json {
+                let comma = if summary.files == 1 { "\n" } else { ",\n" };
+                let line = FileJson {
+                    file: target.path.to_string_lossy().into_owned(),
+                    answer: exit::words(code),
+                    error: answer.as_ref().err().map(ErrorJson::new),
+                };
+                let out = &mut io::stdout().lock();
+                out.write_all(comma.as_bytes())?;
+                return serde_json::to_writer(out, &line).map_err(Into::into);
+            }
+            if args.quiet && code == exit::FINE {
+                return Ok(());
+            }
+            let mut line = Line::default();
+            line.keep_whole();
+            line.push(Paint::Plain, format!("{}: ", output::path(&target.path)));
+            line.push(Paint::answer(code), exit::words(code));
+            if let Err(error) = &answer {
+                line.push(Paint::Plain, format!(": {}", clean(&error.to_string())));
+            }
+            line.write(&mut io::stdout().lock(), style)
+        });
+        shown?;
+        if let Err(error) = &answer {
+            let hint = exit::tell(error).hint;
+            if !hints.iter().any(|(known, _)| *known == hint) {
+                hints.push((hint, target.path));
+            }
+        }
+    }
+    bar.finish_and_clear();
+    if args.json {
+        let out = &mut io::stdout().lock();
+        out.write_all(b"\n],\"summary\":")?;
+        serde_json::to_writer(&mut *out, &summary)?;
+        out.write_all(b"}\n")?;
+    }
+    let code = match &summary {
+        Summary { files: 0, .. } => exit::UNANSWERED,
+        Summary { unanswered: 1.., .. } => exit::UNANSWERED,
+        Summary { refused: 1.., .. } => exit::REFUSED,
+        Summary { .. } => exit::FINE,
+    };
+    if summary.files == 0 {
+        writeln!(io::stderr(), "error: could not answer: no model was found")?;
+        hint_for_nothing(&args.files)?;
+    }
+    if !args.quiet {
+        for (hint, path) in hints {
+            output::hint(hint, &path)?;
+        }
+        if summary.files + summary.skipped != 1 {
+            writeln!(io::stderr(), "{}", words(&summary))?;
+        }
+    }
+    Ok(code)
+}
+
+/// Says what counts as a model.
+fn hint_for_nothing(files: &[PathBuf]) -> io::Result<()> {
+    let first = files.first().map_or(Path::new("."), PathBuf::as_path);
+    let hint = "in a folder, files that end in .skops and zip files with a schema.json are audited; \
+                name any other file itself: `nopickle audit FILE/model`";
+    output::hint(hint, first)
+}
+
+fn words(summary: &Summary) -> String {
+    let mut text = format!(
+        "{}: {} trusted and verified, {} refused, {} could not be answered",
+        counted(summary.files, "model", "models"),
+        output::count(summary.trusted as u64),
+        output::count(summary.refused as u64),
+        output::count(summary.unanswered as u64),
+    );
+    if summary.skipped > 0 {
+        let skipped = counted(summary.skipped, "other file", "other files");
+        text.push_str(&format!("; {skipped} skipped"));
+    }
+    text
+}
+
+/// The answer for a file; `None` for one that was found in a folder and is no model.
+fn answer(path: &Path, named: bool, decide: impl FnOnce(&File) -> Result<(), Error>) -> Option<Result<(), Error>> {
+    let mut file = match model::open(path) {
+        Ok(file) => file,
+        Err(error) => return Some(Err(error)),
+    };
+    if !named && !has_ending(path) {
+        match names_schema(&mut file) {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => return Some(Err(error.into())),
+        }
+    }
+    Some(decide(&file))
+}
+
+fn has_ending(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("skops"))
+}
+
+/// Whether a file starts as a zip does, and names `schema.json` near its end, where the directory of a zip
+/// stands. What does neither is refused by every load, so that passing over it approves of nothing.
+fn names_schema(file: &mut File) -> io::Result<bool> {
+    const NEAR: u64 = 1 << 20;
+    let mut start = Vec::new();
+    file.take(4).read_to_end(&mut start)?;
+    if !start.starts_with(b"PK") {
+        return Ok(false);
+    }
+    let length = file.seek(SeekFrom::End(0))?;
+    let mut step = NEAR;
+    loop {
+        // Most directories are small: look at the last megabyte first, then at more.
+        let from = length.saturating_sub(step);
+        file.seek(SeekFrom::Start(from))?;
+        let mut end = Vec::new();
+        file.take(step).read_to_end(&mut end)?;
+        if end.windows(11).any(|window| window == b"schema.json") {
+            return Ok(true);
+        }
+        if from == 0 || step > 64 * NEAR {
+            return Ok(false);
+        }
+        step *= 8;
+    }
+}
+
+/// The files to look at, folders walked, in the order of their names.
+fn targets(paths: &[PathBuf], skipped: &mut usize) -> Vec<Target> {
+    let mut found = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            let size = path.metadata().map_or(0, |data| data.len());
+            found.push(Target {
+                path: path.clone(),
+                named: true,
+                size,
+                broken: None,
+            });
+            continue;
+        }
+        for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
+            match entry {
+                Ok(entry) if entry.file_type().is_file() => {
+                    let size = entry.metadata().map_or(0, |data| data.len());
+                    found.push(Target {
+                        path: entry.into_path(),
+                        named: false,
+                        size,
+                        broken: None,
+                    });
+                }
+                Ok(entry) if entry.file_type().is_dir() => {}
+                // A link, a pipe, a device.
+                Ok(_) => *skipped += 1,
+                Err(error) => found.push(Target {
+                    path: error.path().unwrap_or(path).to_path_buf(),
+                    named: true,
+                    size: 0,
+                    broken: Some(Error::Io(error.into())),
+                }),
+            }
+        }
+    }
+    found
+}
+
+/// A bar on stderr where that is a terminal and the work is long; else one that nobody sees.
+fn progress(targets: &[Target], quiet: bool) -> ProgressBar {
+    const LONG_BYTES: u64 = 64 << 20;
+    const LONG_FILES: usize = 200;
+    let bytes = targets.iter().fold(0_u64, |all, target| all.saturating_add(target.size));
+    if quiet || !io::stderr().is_terminal() || (bytes < LONG_BYTES && targets.len() < LONG_FILES) {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {bar:24} {bytes}/{total_bytes} {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}

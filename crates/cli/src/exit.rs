@@ -1,0 +1,69 @@
+//! What an error means to whoever called: the one place that decides it.
+
+use nopickle_formats::{Error, Location};
+
+/// Trusted and verified.
+pub(crate) const FINE: u8 = 0;
+/// An untrusted name, or a value that native code must not see.
+pub(crate) const REFUSED: u8 = 1;
+/// Damaged, unsupported, over a limit, not readable.
+pub(crate) const UNANSWERED: u8 = 2;
+
+/// An exit status in words.
+pub(crate) fn words(code: u8) -> &'static str {
+    match code {
+        FINE => "trusted and verified",
+        REFUSED => "refused",
+        _ => "could not answer",
+    }
+}
+
+/// What an error means.
+#[derive(Debug)]
+pub(crate) struct Told<'e> {
+    /// The exit status.
+    pub(crate) code: u8,
+    /// The kind of error in one word.
+    pub(crate) kind: &'static str,
+    /// Where in the model, if it is there.
+    pub(crate) at: Option<&'e Location>,
+    /// What to do next; `FILE` stands for the file.
+    pub(crate) hint: &'static str,
+}
+
+pub(crate) fn tell(error: &Error) -> Told<'_> {
+    let (code, kind, at, hint) = match error {
+        Error::Malformed { at, .. } => (
+            UNANSWERED,
+            "malformed",
+            Some(at),
+            "the file is damaged, cut short, or no skops file: get it again from where it came",
+        ),
+        Error::Unsupported { at, .. } => (
+            UNANSWERED,
+            "unsupported",
+            Some(at),
+            "nopickle does not read this; `nopickle support` lists what it reads",
+        ),
+        Error::Limit { .. } => (
+            UNANSWERED,
+            "limit",
+            None,
+            "if you expect a file of this size, raise the limit: `nopickle audit --help` lists them",
+        ),
+        Error::Untrusted(_) => (
+            REFUSED,
+            "untrusted",
+            None,
+            "read `nopickle inspect FILE`; trust a name with `--trust NAME`, once you have read its code",
+        ),
+        Error::Unverified { at, .. } => (
+            REFUSED,
+            "unverified",
+            Some(at),
+            "somebody may have changed the file: get it again from where it came",
+        ),
+        Error::Io(_) => (UNANSWERED, "io", None, "see that the file is there, and that you may read it"),
+    };
+    Told { code, kind, at, hint }
+}

@@ -1,0 +1,308 @@
+//! Text for people: colours, columns, numbers, and nothing that a file could do to a terminal.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
+
+use nopickle_formats::Error;
+use serde::Serialize;
+
+use crate::args::{Colour, When};
+use crate::exit;
+
+/// What a piece of text is, and so its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paint {
+    Plain,
+    Faint,
+    Strong,
+    Good,
+    Doubt,
+    Bad,
+}
+
+impl Paint {
+    /// The colour of an answer.
+    pub(crate) fn answer(code: u8) -> Self {
+        match code {
+            exit::FINE => Self::Good,
+            exit::REFUSED => Self::Bad,
+            _ => Self::Doubt,
+        }
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Faint => "\x1b[2m",
+            Self::Strong => "\x1b[1m",
+            Self::Good => "\x1b[32m",
+            Self::Doubt => "\x1b[33m",
+            Self::Bad => "\x1b[1;31m",
+        }
+    }
+}
+
+/// How stdout takes text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    colour: bool,
+    /// Columns of the terminal; none where stdout is no terminal.
+    width: Option<usize>,
+}
+
+impl Style {
+    pub(crate) fn of_stdout(colour: &Colour) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let colour = match colour.when {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => {
+                let set = |name| std::env::var_os(name).filter(|value: &std::ffi::OsString| !value.is_empty());
+                terminal && set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb")
+            }
+        };
+        let width = console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+        Self {
+            colour,
+            width: width.filter(|&columns| terminal && columns > 20),
+        }
+    }
+}
+
+/// One line in pieces.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    pieces: Vec<(Paint, String)>,
+    whole: bool,
+}
+
+impl Line {
+    pub(crate) fn push(&mut self, paint: Paint, text: impl Into<String>) {
+        self.pieces.push((paint, text.into()));
+    }
+
+    /// Keeps the line from being cut at the edge of the terminal.
+    pub(crate) fn keep_whole(&mut self) {
+        self.whole = true;
+    }
+
+    pub(crate) fn write(&self, out: &mut impl Write, style: Style) -> io::Result<()> {
+        let mut room = style.width.filter(|_| !self.whole).unwrap_or(usize::MAX);
+        let whole: usize = self.pieces.iter().map(|(_, text)| console::measure_text_width(text)).sum();
+        let cut = whole > room;
+        for (paint, text) in &self.pieces {
+            let mut text = Cow::Borrowed(text.as_str());
+            if cut {
+                let wide = console::measure_text_width(&text);
+                if wide >= room {
+                    text = console::truncate_str(&text, room.saturating_sub(1), "").into_owned().into();
+                    room = 0;
+                } else {
+                    room -= wide;
+                }
+            }
+            if style.colour && *paint != Paint::Plain {
+                write!(out, "{}{text}\x1b[0m", paint.code())?;
+            } else {
+                out.write_all(text.as_bytes())?;
+            }
+            if room == 0 {
+                out.write_all("\u{2026}".as_bytes())?;
+                break;
+            }
+        }
+        out.write_all(b"\n")
+    }
+}
+
+/// Text of a file without what would act on a terminal or hide something: control characters, marks that
+/// turn the direction of writing, letters without width.
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    let plain = |letter: char| matches!(letter, ' '..='~') || (!letter.is_ascii() && letter.escape_debug().count() == 1);
+    if text.chars().all(plain) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        if plain(letter) {
+            out.push(letter);
+        } else {
+            out.extend(letter.escape_default());
+        }
+    }
+    out.into()
+}
+
+/// A name of code: letters outside ASCII, which may look like others, are written out.
+pub(crate) fn clean_name(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return name.into();
+    }
+    name.escape_default().to_string().into()
+}
+
+/// A path as it is shown.
+pub(crate) fn path(path: &Path) -> String {
+    clean(&path.to_string_lossy()).into_owned()
+}
+
+/// A path as it is typed into a shell.
+fn shell(path: &Path) -> String {
+    let shown = self::path(path);
+    let plain = |letter: char| letter.is_alphanumeric() || "._-/+,:@%=".contains(letter);
+    if !shown.is_empty() && shown.chars().all(plain) && !shown.starts_with('-') {
+        return shown;
+    }
+    format!("'{}'", shown.replace('\'', "'\\''"))
+}
+
+/// 1234567 as `1,234,567`.
+pub(crate) fn count(number: impl TryInto<u64>) -> String {
+    let digits = number.try_into().unwrap_or(u64::MAX).to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 entry`, `2 entries`.
+pub(crate) fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{} {}", count(number as u64), if number == 1 { one } else { many })
+}
+
+/// A number of bytes with a unit: powers of 1000.
+pub(crate) fn bytes(number: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    let (mut unit, mut scale) = (None, 1_u64);
+    for name in UNITS {
+        if number / scale < 1000 {
+            break;
+        }
+        (unit, scale) = (Some(name), scale * 1000);
+    }
+    let Some(unit) = unit else { return format!("{number} B") };
+    let mut out = String::new();
+    let tenths = number / (scale / 10);
+    let _ = match tenths {
+        ..100 => write!(out, "{}.{} {unit}", tenths / 10, tenths % 10),
+        _ => write!(out, "{} {unit}", tenths / 10),
+    };
+    out
+}
+
+/// Says on stderr that a file could not be shown, and what to do.
+pub(crate) fn complain(file: &Path, error: &Error) -> io::Result<()> {
+    let told = exit::tell(error);
+    let mut stderr = io::stderr();
+    writeln!(stderr, "error: {}: {}: {}", path(file), exit::words(told.code), clean(&error.to_string()))?;
+    hint(told.hint, file)
+}
+
+/// Says on stderr what to do next with a file.
+pub(crate) fn hint(hint: &str, file: &Path) -> io::Result<()> {
+    writeln!(io::stderr(), "hint: {}", hint.replace("FILE", &shell(file)))
+}
+
+/// An error as JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct ErrorJson {
+    kind: &'static str,
+    message: String,
+    entry: Option<String>,
+    offset: Option<u64>,
+    class: Option<String>,
+    names: Vec<NameJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct NameJson {
+    name: String,
+    offset: u64,
+}
+
+impl ErrorJson {
+    pub(crate) fn new(error: &Error) -> Self {
+        let told = exit::tell(error);
+        let (entry, names) = match error {
+            Error::Untrusted(untrusted) => {
+                let name = |refused: &nopickle_formats::Refused| NameJson {
+                    name: refused.name.clone(),
+                    offset: refused.offset,
+                };
+                (Some(untrusted.entry.clone()), untrusted.names.iter().map(name).collect())
+            }
+            _ => (told.at.map(|at| at.entry.clone()), Vec::new()),
+        };
+        Self {
+            kind: told.kind,
+            message: error.to_string(),
+            entry,
+            offset: told.at.and_then(|at| at.offset),
+            class: match error {
+                Error::Unverified { class, .. } => Some(class.clone()),
+                _ => None,
+            },
+            names,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_easy_to_read() {
+        assert_eq!(count(0_u64), "0");
+        assert_eq!(count(999_u64), "999");
+        assert_eq!(count(1_234_567_u64), "1,234,567");
+        for (number, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (9_999, "9.9 kB"),
+            (10_000, "10 kB"),
+            (999_999, "999 kB"),
+            (1_250_000, "1.2 MB"),
+            (u64::MAX, "18446 PB"),
+        ] {
+            assert_eq!(bytes(number), text);
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_file_acts_on_a_terminal() {
+        assert_eq!(clean("a \"b\" caf\u{e9} \u{4e2d}"), "a \"b\" caf\u{e9} \u{4e2d}");
+        assert_eq!(clean("\x1b[2J\r\n\x07"), "\\u{1b}[2J\\r\\n\\u{7}");
+        assert_eq!(clean("a\u{202e}b\u{200b}c\u{2028}\u{9b}"), "a\\u{202e}b\\u{200b}c\\u{2028}\\u{9b}");
+        assert_eq!(clean_name("skl\u{435}arn.Tree"), "skl\\u{435}arn.Tree");
+        assert_eq!(shell(Path::new("a b's.skops")), "'a b'\\''s.skops'");
+        assert_eq!(shell(Path::new("models/a-1.skops")), "models/a-1.skops");
+        assert_eq!(shell(Path::new("-x")), "'-x'");
+    }
+
+    #[test]
+    fn a_line_is_cut_at_the_edge_unless_it_must_be_whole() {
+        let mut line = Line::default();
+        line.push(Paint::Plain, "12345");
+        line.push(Paint::Bad, "6789012345");
+        let written = |line: &Line, colour, width| {
+            let mut out = Vec::new();
+            line.write(&mut out, Style { colour, width }).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(written(&line, false, None), "123456789012345\n");
+        assert_eq!(written(&line, false, Some(15)), "123456789012345\n");
+        assert_eq!(written(&line, false, Some(14)), "1234567890123\u{2026}\n");
+        assert_eq!(written(&line, false, Some(4)), "123\u{2026}\n");
+        assert_eq!(written(&line, true, Some(8)), "12345\x1b[1;31m67\x1b[0m\u{2026}\n");
+        line.keep_whole();
+        assert_eq!(written(&line, false, Some(4)), "123456789012345\n");
+    }
+}
