@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 FUZZ_SECONDS ?= 10
-export VENV FUZZ_SECONDS
+export PYTHON VENV FUZZ_SECONDS
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -16,7 +16,7 @@ pip := $(bin)/python -m pip install --quiet --disable-pip-version-check --constr
 wheel := target/wheels/.built
 sources := Cargo.toml Cargo.lock pyproject.toml \
 	$(shell find crates -type f -not -path '*/tests/*') \
-	$(shell find python/nopickle -type f -not -path '*/__pycache__/*')
+	$(shell find python/nopickle -type f -not -path '*/__pycache__/*' -not -name '*.so')
 
 .PHONY: help
 help: ## list the targets

@@ -515,7 +515,7 @@ def use(obj, name, inputs):
     `inputs` is what the unchanged object was fitted with, or None for a random generator or a masked array.
     """
     failure = None
-    for call in _calls(obj, name, inputs):
+    for call in _calls(obj, name, _fitting(obj, inputs)):
         try:
             call()
         except MemoryError:
@@ -523,6 +523,15 @@ def use(obj, name, inputs):
         except BaseException as error:
             failure = failure or type(error).__name__
     return failure
+
+
+def _fitting(obj, inputs):
+    """Take as many columns as the object says that it was fitted with: whoever uses a file believes it."""
+    count = getattr(obj, "n_features_in_", None)
+    if isinstance(count, int | np.integer) and 0 < count < 100 and getattr(inputs, "ndim", 0) == 2:
+        columns = np.arange(count) % inputs.shape[1]
+        return inputs if count == inputs.shape[1] else inputs[:, columns]
+    return inputs
 
 
 def _calls(obj, name, inputs):
@@ -711,6 +720,11 @@ WORDS = [
     "distance", "uniform", "minkowski", "filename", "callable", "poly", "linear", "sigmoid", "float64", "int8", "O",
     "..", "/etc/hostname", "\u0000", "\ud800", "x" * 300, "(a+)+$", "numpy", "builtins", "os", "system", "eval",
     "sklearn.tree._tree", "Tree", "predict", "__class__", "__globals__", "PCG64", "MT19937", "NaN", "nan",
+]  # fmt: skip
+ATTRIBUTES = [
+    "__class__", "__dict__", "__reduce__", "__setstate__", "__sklearn_tags__", "_check_feature_names",
+    "_check_n_features", "_fit_X", "_get_tags", "_tree", "_validate_X_predict", "_validate_data", "classes_", "dtype",
+    "n_features_in_", "n_jobs", "n_outputs_", "predict", "shape", "transform", "tree_",
 ]  # fmt: skip
 LOADERS = [
     "BytearrayNode", "BytesNode", "CachedNode", "ConstructorFromReduceNode", "DTypeNode", "DefaultDictNode", "DictNode",
@@ -927,10 +941,15 @@ def change_json(parts, draw):
     elif kind == "dict":
         held = holder[key]
         keys = sorted(held)
-        action = draw.randrange(4)
-        if not keys:
-            held["x"] = json_near(1, draw)
-            what = "a key added"
+        action = draw.randrange(5)
+        if not keys or action == 4:
+            new = draw.choice(ATTRIBUTES)
+            held[new] = _at(json.loads(parts.schema), draw.choice(parts.paths["node"]))
+            if "key_types" in holder:  # one type for each key
+                holder["key_types"]["content"].append(
+                    {"__class__": "str", "__module__": "builtins", "__loader__": "TypeNode"}
+                )
+            what = f"with {new!r}"
         elif action == 0:
             gone = draw.choice(keys)
             del held[gone]
@@ -1771,6 +1790,8 @@ def replay(options):
     path = path / f"{name.replace(':', '-')}-{options.seed}-{index}.skops"
     path.write_bytes(data)
     loads, _ = library(options.library)
+    guard(0)
+    guard_wide()
     scratch = tempfile.mkdtemp(prefix="mutate-")
     results, ended = run_jobs(loads, [(subjects[0], int(index))], options, scratch)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -44,7 +44,7 @@ def measure(name: str) -> str:
         return f"refused: {_words(error)}"
     expected = pickle.loads(pickle.dumps(estimator, protocol=5))
     told = differences(expected, loaded)
-    if told:
+    if told and differences(estimator, loaded, layout=False):  # pickle, too, may change a value
         return f"holds something else: {told[0]}"
     told = differences(outputs(expected, X), outputs(loaded, X), sharing=False)
     if told:

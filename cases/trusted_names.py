@@ -46,7 +46,7 @@ VERIFIERS = ROOT / "crates/formats/src/verify/mod.rs"
 DOCUMENT = ROOT / "docs/concepts/trust.md"
 
 ROLES = ("value", "instance", "call")
-# Modules that scikit-learn 1.5 to 1.8 names wrongly: what to import instead.
+# Modules that scikit-learn 1.5 to 1.8 calls by their last name: what the reader takes them for.
 MOVED = {"_loss": "sklearn._loss._loss"}
 
 
@@ -189,9 +189,8 @@ def found(name: str) -> Any:
     """Import what a name says; ``None`` where it is not installed here."""
     parts = name.split(".")
     for end in range(len(parts) - 1, 0, -1):
-        module = ".".join(parts[:end])
         try:
-            thing = importlib.import_module(MOVED.get(module, module))
+            thing = importlib.import_module(".".join(parts[:end]))
         except ImportError:
             continue
         for part in parts[end:]:
@@ -371,7 +370,7 @@ def parts() -> Iterator[Any]:
             try:
                 yield splitter(*arguments)
                 break
-            except TypeError:
+            except (TypeError, ValueError):
                 continue
     for kernel in (
         kernels.RBF() + kernels.WhiteKernel() * kernels.ConstantKernel(),
@@ -449,8 +448,9 @@ def names_in_file(model: Any) -> set[str]:
     while todo:
         node = todo.pop()
         if isinstance(node, dict):
-            if node.get("__module__"):
-                names.add(f"{node['__module__']}.{node['__class__']}")
+            module = node.get("__module__")
+            if module:
+                names.add(f"{MOVED.get(module, module)}.{node['__class__']}")
             todo.extend(node.values())
         elif isinstance(node, list):
             todo.extend(node)
@@ -470,7 +470,7 @@ def names_in_memory(model: Any) -> set[str]:
             names.add(f"{owner.__module__}.{owner.__name__}.{thing.__name__}")
             continue
         named = thing if isinstance(thing, (type, types.FunctionType)) else type(thing)
-        names.add(f"{named.__module__}.{named.__name__}")
+        names.add(f"{MOVED.get(named.__module__, named.__module__)}.{named.__name__}")
         if isinstance(thing, dict):
             todo.extend(thing.values())
         elif isinstance(thing, (list, tuple, set, frozenset)):

@@ -18,7 +18,6 @@ import zipfile
 
 import numpy as np
 import sklearn
-from nopickle.exceptions import UntrustedTypesError, UnverifiedModelError
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
@@ -27,6 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import nopickle
+from nopickle.exceptions import UntrustedTypesError, UnverifiedModelError
 
 REPEATS = 9
 WIDTH = 100
@@ -51,15 +51,16 @@ def show(text, lines=12):
         print(f"     | ... {len(rows) - lines} more lines")
 
 
-def command(*words, lines=12):
-    """Run the nopickle command as a user would, and show what it prints and its exit status."""
+def command(*words, status=0, lines=12):
+    """Run the nopickle command as a user would, show what it prints, and hold it to its exit status."""
     print(f"   $ nopickle {' '.join(words)}")
     done = subprocess.run(
         [sys.executable, "-m", "nopickle", *words], capture_output=True, text=True, check=False
     )
     show(done.stdout + done.stderr, lines)
     print(f"     exit status {done.returncode}")
-    return done.returncode
+    if done.returncode != status:
+        raise SystemExit(f"the exit status should be {status}")
 
 
 def milliseconds(function):
@@ -165,7 +166,7 @@ def main():
         except UnverifiedModelError as error:
             print("   nopickle.skops.load('changed.skops') raises UnverifiedModelError:")
             show(str(error))
-        command("audit", "changed.skops")
+        command("audit", "changed.skops", status=1)
 
         title(6, "A file that wants to run something")
         pickled = pickle.dumps(Greeting())
@@ -186,7 +187,7 @@ def main():
             print("   nopickle.skops.load('greeting.skops') raises UntrustedTypesError:")
             show(str(error))
             print(f"     error.names == {error.names}")
-        command("audit", "greeting.skops")
+        command("audit", "greeting.skops", status=1)
 
         title(7, f"Sizes and times beside pickle (medians of {REPEATS}, this machine)")
         print(f"   {'':10} {'bytes':>22} {'dump, ms':>22} {'load, ms':>22}")

@@ -19,15 +19,21 @@ def keep(target: str, data: bytes) -> None:
 
 
 def keep_parts(data: bytes) -> None:
-    """Take a file apart: its arrays, and its schema with each of them as the one array `1.npy`."""
+    """Take a file apart: its arrays, and its schema with the arrays behind it, numbered as the schema names them."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        entries = {name: archive.read(name) for name in archive.namelist()}
-    schema = re.sub(rb'("file": ?)"[^"]*\.npy"', rb'\1"1.npy"', entries.get("schema.json", b""))
+        entries = {name.encode(): archive.read(name) for name in archive.namelist()}
+    schema = entries.get(b"schema.json", b"")
+    numbers: dict[bytes, int] = {}
+
+    def number(match: re.Match[bytes]) -> bytes:
+        index = numbers.setdefault(match[2], len(numbers) + 1)
+        return b'%s"%d.npy"' % (match[1], index)
+
+    schema = re.sub(rb'("file": ?)"([^"]*\.npy)"', number, schema)
+    keep("skops", schema + b"".join(entries.get(name, b"") for name in numbers))
     for name, entry in entries.items():
-        if name.endswith(".npy"):
+        if name.endswith(b".npy"):
             keep("npy", entry)
-            keep("skops", schema + b"\0" + entry)
-    keep("skops", schema)
 
 
 whole = 0

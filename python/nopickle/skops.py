@@ -12,9 +12,9 @@ Loading takes three steps, and nothing that the file names is imported before th
 import os
 
 from nopickle import _rust
-from nopickle.exceptions import UntrustedTypesError
+from nopickle._visualize import NodeInfo, pretty_print_tree
 
-__all__ = ["dump", "dumps", "get_untrusted_types", "load", "loads", "visualize"]
+__all__ = ["NodeInfo", "dump", "dumps", "get_untrusted_types", "load", "loads", "pretty_print_tree", "visualize"]
 
 ZIP_STORED = 0
 
@@ -161,6 +161,36 @@ def get_untrusted_types(*, data=None, file=None):
     return _rust.skops_untrusted(_bytes(data) if data else _input(file))
 
 
+def visualize(file, *, show="all", trusted=None, sink=pretty_print_tree, **kwargs):
+    """Show the objects in a skops file as a tree, and which of them are not trusted. Nothing is imported.
+
+    Parameters
+    ----------
+    file : str, os.PathLike, binary file object or bytes
+        A skops file, or its bytes.
+    show : {"all", "untrusted", "trusted"}, default="all"
+        Which objects to show.
+    trusted : list of str or type, optional
+        As in :func:`load`.
+    sink : callable
+        Gets an iterator of :class:`NodeInfo` and ``show``, and ``kwargs``. The default prints the tree;
+        it takes ``tag_safe``, ``tag_unsafe``, ``use_colors``, ``color_safe``, ``color_unsafe`` and
+        ``color_child_unsafe``.
+    **kwargs
+        Handed to ``sink``.
+
+    Raises
+    ------
+    nopickle.exceptions.NopickleError
+        As in :func:`load`, but for names and values.
+    """
+    if show not in ("all", "untrusted", "trusted"):
+        raise ValueError(f'show must be "all", "untrusted" or "trusted", not {show!r}')
+    data = _bytes(file) if isinstance(file, (bytes, bytearray, memoryview)) else _input(file)
+    rows = _rust.skops_rows(data, _names(trusted))
+    sink(iter([NodeInfo(*row) for row in rows]), show, **kwargs)
+
+
 def _bytes(data):
     """Bytes that nobody can change while they are read."""
     if isinstance(data, bytes):
@@ -180,6 +210,10 @@ def _input(file):
         descriptor = None
     if descriptor is not None and os.path.isfile(f"/proc/self/fd/{descriptor}"):
         return descriptor
+    try:
+        file.seek(0)
+    except (AttributeError, OSError):
+        pass  # a stream that can't go back is read from where it stands
     return _bytes(file.read())
 
 
@@ -194,4 +228,13 @@ def _names(trusted):
         )
     if isinstance(trusted, (str, type)):
         trusted = [trusted]
-    return [name if isinstance(name, str) else f"{name.__module__}.{name.__name__}" for name in trusted]
+    return [_name(item) for item in trusted]
+
+
+def _name(item):
+    """The name of a type, or the name itself."""
+    if isinstance(item, str):
+        return item
+    if callable(item) and hasattr(item, "__module__") and hasattr(item, "__name__"):
+        return f"{item.__module__}.{item.__name__}"
+    raise TypeError(f"trusted must be a list of strings or types, not of {type(item).__name__}")

@@ -1235,6 +1235,10 @@ def _variants() -> list[Case]:
         ),
     )
     add("FunctionTransformer-numpy", lambda: FunctionTransformer(np.sqrt, np.square), _unit)
+    add(
+        "FunctionTransformer-partial",
+        lambda: FunctionTransformer(partial(np.add, 10), partial(np.add, -10)),
+    )
     add("FunctionTransformer-scipy", lambda: FunctionTransformer(special.erf, special.erfinv))
     add("LabelBinarizer-sparse", lambda: LabelBinarizer(sparse_output=True), _targets)
     add("LabelEncoder-numbers", lambda: LabelEncoder(), lambda: (np.array([3, 1, 2, 3]), None))
@@ -1440,13 +1444,15 @@ def is_supervised(estimator: Any) -> bool:
     return is_classifier(estimator) or is_regressor(estimator)
 
 
+# Estimators that hold a function or a class of the user's choice, and what must be trusted then.
 UNTRUSTED_VARIANTS: dict[str, tuple[Callable[[], BaseEstimator], list[str]]] = {
-    "FunctionTransformer-partial": (
-        lambda: FunctionTransformer(partial(np.add, 10), partial(np.add, -10)),
-        ["functools.partial"],
-    ),
+    "FunctionTransformer-function": (lambda: FunctionTransformer(len), ["builtins.len"]),
     "FunctionTransformer-operator": (
         lambda: FunctionTransformer(operator.methodcaller("round", 2)),
         ["operator.methodcaller"],
+    ),
+    "FunctionTransformer-partial": (
+        lambda: FunctionTransformer(partial(max, key=len)),
+        ["builtins.len", "builtins.max"],
     ),
 }

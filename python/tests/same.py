@@ -77,6 +77,9 @@ def _compare(a: Any, b: Any, layout: bool) -> tuple[str, Any]:
         return ("" if _bits(a) == _bits(b) else f"{a!r} became {b!r}"), ()
     if kind in PRIMITIVES or kind in (np.str_, np.bytes_):
         return ("" if a == b else f"{_short(a)} became {_short(b)}"), ()
+    if isinstance(a, types.BuiltinFunctionType) and isinstance(a.__self__, type):
+        same = a.__self__ is b.__self__ and a.__name__ == b.__name__  # made anew at each look
+        return ("" if same else f"{a!r} became {b!r}"), ()
     if isinstance(a, BY_IDENTITY):
         return ("" if a is b else f"{a!r} became {b!r}"), ()
     if isinstance(a, np.dtype):
@@ -111,7 +114,8 @@ def _compare(a: Any, b: Any, layout: bool) -> tuple[str, Any]:
             (".func", a.func, b.func),
             (".args", a.args, b.args),
             (".keywords", a.keywords, b.keywords),
-            (".__dict__", a.__dict__, b.__dict__),
+            # Looking at __dict__ would make one where there is none.
+            (".__dict__", a.__reduce__()[2][3] or {}, b.__reduce__()[2][3] or {}),
         ]
     if isinstance(a, (set, frozenset)):
         return _compare_items(_sorted(a), _sorted(b))

@@ -157,8 +157,8 @@ def test_what_stock_skops_writes_is_loaded_here(name):
     assert skops.get_untrusted_types(data=data) == []
     loaded = skops.loads(data)
     expected = quietly(pickle.loads, pickle.dumps(estimator, protocol=5))
-    assert not differences(outputs(expected, X), outputs(loaded, X), sharing=False)
     assert not differences(expected, loaded, sharing=False)
+    assert not differences(outputs(expected, X), outputs(loaded, X), sharing=False)
 
 
 @pytest.mark.parametrize("name", sorted(generate.pieces()))
@@ -244,9 +244,14 @@ def test_an_older_skops_and_nopickle_read_each_other(version, tmp_path, record_p
     record_property("skops", said["skops"])
     assert said["skops"] == version
     assert said["asked"] > 375
-    unexpected = [words for words in said["told"] if words.partition(",")[0] not in OLDER_CANNOT]
+    unexpected = [
+        words
+        for words in said["told"]
+        if not (version in WITHOUT_LOSS_NODE and "Can't find loader LossNode" in words)
+    ]
     assert not unexpected, "\n".join(unexpected)
 
 
-# Estimators that some older skops cannot load though it wrote them itself.
-OLDER_CANNOT: dict[str, str] = {}
+# Loss functions are written as the LossNode that came with skops 0.11. The two versions before it
+# kept them in nodes (SGDNode, ObjectNode) that no later version reads.
+WITHOUT_LOSS_NODE = ("0.9.0", "0.10.0")

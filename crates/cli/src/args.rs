@@ -12,8 +12,9 @@ const STATUS: &str = "Exit status:
 
 const INSPECT: &str = "Exit status:
   0  trusted and verified
-  1  refused: an untrusted name, or a value that native code must not see; the file is shown all the same
-  2  could not answer: damaged, unsupported, over a limit, not readable, --no-arrays; or wrong arguments
+  1  refused: an untrusted name, or a value that native code must not see (and shown)
+  2  could not answer: damaged, unsupported, over a limit, not readable; or --no-arrays, or
+     wrong arguments
 
 Examples:
   nopickle inspect model.skops
@@ -115,7 +116,7 @@ pub(crate) struct Support {
 /// When to use colour.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Colour {
-    /// Colour the output; auto: where it is a terminal, and NO_COLOR is not set
+    /// Colour the output; auto: where it is a terminal, and `NO_COLOR` is not set
     #[arg(long = "color", value_name = "WHEN", default_value = "auto")]
     pub(crate) when: When,
 }
@@ -151,27 +152,27 @@ impl Trust {
 #[command(next_help_heading = "Limits for each model")]
 pub(crate) struct LimitArgs {
     /// Bytes that compressed entries may inflate to, such as 500M or 8G [default: 8G]
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    max_inflated: Option<u64>,
+    #[arg(long = "max-inflated", value_name = "SIZE", value_parser = size)]
+    inflated: Option<u64>,
     /// Bytes of arrays, which are held in memory while they are verified [default: 256G]
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    max_arrays: Option<u64>,
+    #[arg(long = "max-arrays", value_name = "SIZE", value_parser = size)]
+    arrays: Option<u64>,
     /// Bytes of schema.json [default: 2G]
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    max_schema: Option<u64>,
+    #[arg(long = "max-schema", value_name = "SIZE", value_parser = size)]
+    schema: Option<u64>,
     /// Objects in the model [default: 200000000]
-    #[arg(long, value_name = "N")]
-    max_nodes: Option<u64>,
+    #[arg(long = "max-nodes", value_name = "N")]
+    nodes: Option<u64>,
 }
 
 impl LimitArgs {
     pub(crate) fn limits(&self) -> Limits {
         let default = Limits::default();
         Limits {
-            inflated_bytes: self.max_inflated.unwrap_or(default.inflated_bytes),
-            array_bytes: self.max_arrays.unwrap_or(default.array_bytes),
-            schema_bytes: self.max_schema.unwrap_or(default.schema_bytes),
-            nodes: self.max_nodes.unwrap_or(default.nodes),
+            inflated_bytes: self.inflated.unwrap_or(default.inflated_bytes),
+            array_bytes: self.arrays.unwrap_or(default.array_bytes),
+            schema_bytes: self.schema.unwrap_or(default.schema_bytes),
+            nodes: self.nodes.unwrap_or(default.nodes),
             ..default
         }
     }
@@ -186,17 +187,26 @@ fn size(text: &str) -> Result<u64, String> {
         Some(b't' | b'T') => (&text[..text.len() - 1], 40),
         _ => (text, 0),
     };
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| "a size is a whole number of bytes, or one with K, M, G or T behind it".to_owned())?;
-    number.checked_mul(1 << shift).ok_or_else(|| "the size is too large".to_owned())
+    let number: u64 = digits.parse().map_err(|_| {
+        "a size is a whole number of bytes, or one with K, M, G or T behind it".to_owned()
+    })?;
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| "the size is too large".to_owned())
 }
 
 /// A name as files have it: `module.qualname`.
 fn name(text: &str) -> Result<String, String> {
     let parts = text.split('.');
-    if parts.clone().count() < 2 || parts.clone().any(|part| part.is_empty() || part.contains(char::is_whitespace)) {
-        return Err("a name is a module and a class or function, such as mypackage.features.Encoder".to_owned());
+    if parts.clone().count() < 2
+        || parts
+            .clone()
+            .any(|part| part.is_empty() || part.contains(char::is_whitespace))
+    {
+        return Err(
+            "a name is a module and a class or function, such as mypackage.features.Encoder"
+                .to_owned(),
+        );
     }
     Ok(text.to_owned())
 }
@@ -224,9 +234,16 @@ mod tests {
     #[test]
     fn the_defaults_in_the_help_are_those_of_the_limits() {
         let limits = Limits::default();
-        let help = Args::command().find_subcommand_mut("audit").unwrap().render_long_help().to_string();
+        let help = Args::command()
+            .find_subcommand_mut("audit")
+            .unwrap()
+            .render_long_help()
+            .to_string();
         for (option, default) in [
-            ("--max-inflated", format!("{}G", limits.inflated_bytes >> 30)),
+            (
+                "--max-inflated",
+                format!("{}G", limits.inflated_bytes >> 30),
+            ),
             ("--max-arrays", format!("{}G", limits.array_bytes >> 30)),
             ("--max-schema", format!("{}G", limits.schema_bytes >> 30)),
             ("--max-nodes", limits.nodes.to_string()),

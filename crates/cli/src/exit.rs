@@ -63,7 +63,17 @@ pub(crate) fn tell(error: &Error) -> Told<'_> {
             Some(at),
             "somebody may have changed the file: get it again from where it came",
         ),
-        Error::Io(_) => (UNANSWERED, "io", None, "see that the file is there, and that you may read it"),
+        Error::Io(_) => (
+            UNANSWERED,
+            "io",
+            None,
+            "see that the file is there, and that you may read it",
+        ),
     };
-    Told { code, kind, at, hint }
+    Told {
+        code,
+        kind,
+        at,
+        hint,
+    }
 }

@@ -25,7 +25,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let args = match args::Args::try_parse_from(args) {
         Ok(args) => args,
         Err(error) => {
-            let code = if error.use_stderr() { exit::UNANSWERED } else { exit::FINE };
+            let code = if error.use_stderr() {
+                exit::UNANSWERED
+            } else {
+                exit::FINE
+            };
             return error.print().map_or_else(|error| failed(&error), |()| code);
         }
     };
@@ -34,7 +38,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         args::Command::Audit(args) => commands::audit::run(args),
         args::Command::Support(args) => commands::support::run(args),
     };
-    answer.and_then(|code| io::stdout().flush().map(|()| code)).unwrap_or_else(|error| failed(&error))
+    answer
+        .and_then(|code| io::stdout().flush().map(|()| code))
+        .unwrap_or_else(|error| failed(&error))
 }
 
 /// The exit status where the answer could not be written.
@@ -43,6 +49,9 @@ fn failed(error: &io::Error) -> u8 {
         return exit::FINE;
     }
     // Where stderr is gone too, the exit status is all that is left to say it with.
-    let _ = writeln!(io::stderr(), "error: the answer could not be written: {error}");
+    let _ = writeln!(
+        io::stderr(),
+        "error: the answer could not be written: {error}"
+    );
     exit::UNANSWERED
 }

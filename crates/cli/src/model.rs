@@ -12,7 +12,11 @@ pub(crate) fn open(path: &Path) -> Result<File, Error> {
     // Opening a pipe would wait for its writer.
     let found = std::fs::metadata(path)?;
     if !found.is_file() {
-        let what = if found.is_dir() { "it is a folder" } else { "it is not a regular file" };
+        let what = if found.is_dir() {
+            "it is a folder"
+        } else {
+            "it is not a regular file"
+        };
         return Err(io::Error::new(io::ErrorKind::InvalidInput, what).into());
     }
     Ok(File::open(path)?)

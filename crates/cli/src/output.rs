@@ -59,11 +59,17 @@ impl Style {
             When::Always => true,
             When::Never => false,
             When::Auto => {
-                let set = |name| std::env::var_os(name).filter(|value: &std::ffi::OsString| !value.is_empty());
-                terminal && set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb")
+                let set = |name| {
+                    std::env::var_os(name).filter(|value: &std::ffi::OsString| !value.is_empty())
+                };
+                terminal
+                    && set("NO_COLOR").is_none()
+                    && set("TERM").is_none_or(|term| term != "dumb")
             }
         };
-        let width = console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+        let width = console::Term::stdout()
+            .size_checked()
+            .map(|(_, columns)| usize::from(columns));
         Self {
             colour,
             width: width.filter(|&columns| terminal && columns > 20),
@@ -90,14 +96,20 @@ impl Line {
 
     pub(crate) fn write(&self, out: &mut impl Write, style: Style) -> io::Result<()> {
         let mut room = style.width.filter(|_| !self.whole).unwrap_or(usize::MAX);
-        let whole: usize = self.pieces.iter().map(|(_, text)| console::measure_text_width(text)).sum();
+        let whole: usize = self
+            .pieces
+            .iter()
+            .map(|(_, text)| console::measure_text_width(text))
+            .sum();
         let cut = whole > room;
         for (paint, text) in &self.pieces {
             let mut text = Cow::Borrowed(text.as_str());
             if cut {
                 let wide = console::measure_text_width(&text);
                 if wide >= room {
-                    text = console::truncate_str(&text, room.saturating_sub(1), "").into_owned().into();
+                    text = console::truncate_str(&text, room.saturating_sub(1), "")
+                        .into_owned()
+                        .into();
                     room = 0;
                 } else {
                     room -= wide;
@@ -120,7 +132,19 @@ impl Line {
 /// Text of a file without what would act on a terminal or hide something: control characters, marks that
 /// turn the direction of writing, letters without width.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    let plain = |letter: char| matches!(letter, ' '..='~') || (!letter.is_ascii() && letter.escape_debug().count() == 1);
+    written_out(text, |letter| {
+        !letter.is_ascii() && letter.escape_debug().count() == 1
+    })
+}
+
+/// A name of code, or a message with one: letters outside ASCII, which may look like others, are written
+/// out.
+pub(crate) fn clean_name(name: &str) -> Cow<'_, str> {
+    written_out(name, |_| false)
+}
+
+fn written_out(text: &str, keeps: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let plain = |letter: char| matches!(letter, ' '..='~') || keeps(letter);
     if text.chars().all(plain) {
         return text.into();
     }
@@ -133,14 +157,6 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
         }
     }
     out.into()
-}
-
-/// A name of code: letters outside ASCII, which may look like others, are written out.
-pub(crate) fn clean_name(name: &str) -> Cow<'_, str> {
-    if name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return name.into();
-    }
-    name.escape_default().to_string().into()
 }
 
 /// A path as it is shown.
@@ -173,7 +189,11 @@ pub(crate) fn count(number: impl TryInto<u64>) -> String {
 
 /// `1 entry`, `2 entries`.
 pub(crate) fn counted(number: usize, one: &str, many: &str) -> String {
-    format!("{} {}", count(number as u64), if number == 1 { one } else { many })
+    format!(
+        "{} {}",
+        count(number as u64),
+        if number == 1 { one } else { many }
+    )
 }
 
 /// A number of bytes with a unit: powers of 1000.
@@ -186,7 +206,9 @@ pub(crate) fn bytes(number: u64) -> String {
         }
         (unit, scale) = (Some(name), scale * 1000);
     }
-    let Some(unit) = unit else { return format!("{number} B") };
+    let Some(unit) = unit else {
+        return format!("{number} B");
+    };
     let mut out = String::new();
     let tenths = number / (scale / 10);
     let _ = match tenths {
@@ -200,7 +222,13 @@ pub(crate) fn bytes(number: u64) -> String {
 pub(crate) fn complain(file: &Path, error: &Error) -> io::Result<()> {
     let told = exit::tell(error);
     let mut stderr = io::stderr();
-    writeln!(stderr, "error: {}: {}: {}", path(file), exit::words(told.code), clean(&error.to_string()))?;
+    writeln!(
+        stderr,
+        "error: {}: {}: {}",
+        path(file),
+        exit::words(told.code),
+        clean_name(&error.to_string())
+    )?;
     hint(told.hint, file)
 }
 
@@ -235,7 +263,10 @@ impl ErrorJson {
                     name: refused.name.clone(),
                     offset: refused.offset,
                 };
-                (Some(untrusted.entry.clone()), untrusted.names.iter().map(name).collect())
+                (
+                    Some(untrusted.entry.clone()),
+                    untrusted.names.iter().map(name).collect(),
+                )
             }
             _ => (told.at.map(|at| at.entry.clone()), Vec::new()),
         };
@@ -278,10 +309,19 @@ mod tests {
 
     #[test]
     fn nothing_of_a_file_acts_on_a_terminal() {
-        assert_eq!(clean("a \"b\" caf\u{e9} \u{4e2d}"), "a \"b\" caf\u{e9} \u{4e2d}");
+        assert_eq!(
+            clean("a \"b\" caf\u{e9} \u{4e2d}"),
+            "a \"b\" caf\u{e9} \u{4e2d}"
+        );
         assert_eq!(clean("\x1b[2J\r\n\x07"), "\\u{1b}[2J\\r\\n\\u{7}");
-        assert_eq!(clean("a\u{202e}b\u{200b}c\u{2028}\u{9b}"), "a\\u{202e}b\\u{200b}c\\u{2028}\\u{9b}");
-        assert_eq!(clean_name("skl\u{435}arn.Tree"), "skl\\u{435}arn.Tree");
+        assert_eq!(
+            clean("a\u{202e}b\u{200b}c\u{2028}\u{9b}"),
+            "a\\u{202e}b\\u{200b}c\\u{2028}\\u{9b}"
+        );
+        assert_eq!(
+            clean_name("skl\u{435}arn.'Tree'\n"),
+            "skl\\u{435}arn.'Tree'\\n"
+        );
         assert_eq!(shell(Path::new("a b's.skops")), "'a b'\\''s.skops'");
         assert_eq!(shell(Path::new("models/a-1.skops")), "models/a-1.skops");
         assert_eq!(shell(Path::new("-x")), "'-x'");
@@ -301,7 +341,10 @@ mod tests {
         assert_eq!(written(&line, false, Some(15)), "123456789012345\n");
         assert_eq!(written(&line, false, Some(14)), "1234567890123\u{2026}\n");
         assert_eq!(written(&line, false, Some(4)), "123\u{2026}\n");
-        assert_eq!(written(&line, true, Some(8)), "12345\x1b[1;31m67\x1b[0m\u{2026}\n");
+        assert_eq!(
+            written(&line, true, Some(8)),
+            "12345\x1b[1;31m67\x1b[0m\u{2026}\n"
+        );
         line.keep_whole();
         assert_eq!(written(&line, false, Some(4)), "123456789012345\n");
     }

@@ -17,7 +17,7 @@ fn folder(path: &str) -> PathBuf {
 /// Small enough that a bomb of 2 MB is one.
 fn small_limits() -> Limits {
     Limits {
-        entries: 1000,
+        entries: 100_000,
         inflated_bytes: 1 << 20,
         array_bytes: 1 << 20,
         schema_bytes: 1 << 20,
@@ -53,7 +53,7 @@ struct Case {
     small_limits: bool,
 }
 
-/// The lines `"name" = { kind = "...", says = "...", with = "small limits" }` of `expected.toml`.
+/// The lines `"name" = { kind = "...", says = "...", with = "..." }` of `expected.toml`.
 fn cases() -> Vec<Case> {
     let text = fs::read_to_string(folder("cases/hostile/expected.toml")).unwrap();
     let between = |line: &str, before: &str| -> Option<String> {
@@ -62,11 +62,16 @@ fn cases() -> Vec<Case> {
     };
     text.lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(|line| Case {
-            name: between(line, "\"").unwrap(),
-            kind: between(line, "{ kind = \"").unwrap_or_else(|| panic!("no kind: {line}")),
-            says: between(line, ", says = \"").unwrap_or_default(),
-            small_limits: line.contains(", with = \"small limits\""),
+        .map(|line| {
+            let kind = between(line, "{ kind = \"").unwrap_or_else(|| panic!("no kind: {line}"));
+            let with = between(line, ", with = \"").unwrap_or_default();
+            Case {
+                name: between(line, "\"").unwrap(),
+                // Refused by the Python class itself, which is not here.
+                kind: if with == "Python" { "loads".to_owned() } else { kind },
+                says: between(line, ", says = \"").filter(|_| with != "Python").unwrap_or_default(),
+                small_limits: with == "small limits",
+            }
         })
         .collect()
 }

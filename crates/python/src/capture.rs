@@ -75,6 +75,9 @@ enum Kind {
 
 /// Classes by module and name, sorted.
 const KINDS: &[(&str, &str, Kind)] = &[
+    // The names of these modules in scikit-learn 1.5 to 1.8.
+    ("_loss", "CyHalfMultinomialLoss", Kind::Loss),
+    ("_loss", "CyLossFunction", Kind::Loss),
     ("builtins", "builtin_function_or_method", Kind::Type),
     ("builtins", "bytearray", Kind::ByteArray),
     ("builtins", "bytes", Kind::Bytes),
@@ -123,6 +126,7 @@ struct TypeFacts {
     /// Whether `__reduce__` is that of `object`.
     plain_reduce: bool,
     has_getstate: bool,
+    own_reduce_ex: bool,
 }
 
 /// Equal scalars are one node, as far as this many are remembered.
@@ -131,6 +135,9 @@ const REMEMBERED: usize = 4096;
 const SHORT: usize = 64;
 /// Keys of dicts up to this size are remembered.
 const SMALL_DICT: usize = 1024;
+
+/// The first type number that is not a plain one: void, and after datetimes those of other packages.
+const NPY_VOID: i32 = 20;
 
 /// Takes objects apart without recursion.
 pub(crate) struct Capture<'py> {
@@ -301,7 +308,9 @@ impl<'py> Capture<'py> {
                 Ok(id)
             }
             Err(error) if error.is_instance_of::<PyOverflowError>(self.py) => {
-                let digits = object.str()?;
+                let digits = object.str().map_err(|_| {
+                    self.unsupported("integers of more digits than sys.get_int_max_str_digits() are not supported".to_owned())
+                })?;
                 let run = self.graph.push_text(digits.to_str()?).ok_or_else(|| self.full())?;
                 self.push(Node::BigInt(run))
             }
@@ -326,13 +335,16 @@ impl<'py> Capture<'py> {
             return Ok(known);
         }
         let mut kind = Kind::Object;
+        let mut decided = false;
         for base in class.mro() {
             let Ok(base) = base.cast_into::<PyType>() else { continue };
             let (module, name) = module_and_name(&base)?;
             let row = KINDS.binary_search_by(|row| (row.0, row.1).cmp(&(module.as_str(), name.as_str())));
-            if let Ok(row) = row {
+            let Ok(row) = row else { continue };
+            // The base of lil and dok may stand behind that of all sparse containers.
+            if !decided || KINDS[row].2 == Kind::Constructed {
                 kind = KINDS[row].2;
-                break;
+                decided = true;
             }
         }
         let (module, name) = module_and_name(&class)?;
@@ -342,6 +354,7 @@ impl<'py> Capture<'py> {
             class: self.global(&module, &name)?,
             plain_reduce: class.getattr("__reduce__")?.is(&plain.getattr("__reduce__")?),
             has_getstate: class.hasattr("__getstate__")?,
+            own_reduce_ex: !class.getattr("__reduce_ex__")?.is(&plain.getattr("__reduce_ex__")?),
         };
         self.alive.push(class.clone().into_any());
         self.types.insert(address(&class), facts);
@@ -390,7 +403,7 @@ impl<'py> Capture<'py> {
             Kind::Slice => {
                 let parts = [object.getattr("start")?, object.getattr("stop")?, object.getattr("step")?];
                 for part in &parts {
-                    if !(part.is_none() || part.is_instance_of::<PyInt>()) {
+                    if !(part.is_none() || part.is_instance_of::<PyInt>() || part.is_exact_instance_of::<PyString>()) {
                         return Err(self.unsupported(format!("slices of {} are not supported", part.get_type())));
                     }
                 }
@@ -447,6 +460,11 @@ impl<'py> Capture<'py> {
                 let keywords = PyDict::new(py);
                 keywords.set_item("legacy", false)?;
                 let state = object.call_method("get_state", (), Some(&keywords))?;
+                let name: String = state.get_item("bit_generator")?.extract()?;
+                if name != "MT19937" {
+                    let message = format!("RandomState on {name} is not supported; use numpy.random.Generator");
+                    return Err(self.unsupported(message));
+                }
                 Node::RandomState(class, self.nodes([state])?)
             }
             Kind::Generator => {
@@ -608,12 +626,15 @@ impl<'py> Capture<'py> {
         let descr = match self.descr_of.get(&at) {
             Some(&known) => known,
             None => {
-                let format = self.py.import("numpy.lib.format")?;
-                let descr = format.getattr("dtype_to_descr")?.call1((&dtype,))?;
-                if descr.is_instance_of::<PyString>() && descr.extract::<String>()?.contains('O') {
+                if dtype.has_object() {
                     return Err(self.unsupported(format!("numpy arrays of dtype {dtype} are not supported")));
                 }
-                let text = descr.repr()?.extract()?;
+                let text = if dtype.has_fields() || dtype.has_subarray() || dtype.num() >= NPY_VOID {
+                    let format = self.py.import("numpy.lib.format")?;
+                    format.getattr("dtype_to_descr")?.call1((&dtype,))?.repr()?.extract()?
+                } else {
+                    format!("'{}'", dtype.getattr("str")?.cast::<PyString>()?.to_str()?)
+                };
                 let known = self.descr_text(text);
                 self.descr_of.insert(at, known);
                 self.alive.push(dtype.clone().into_any());
@@ -806,7 +827,12 @@ impl<'py> Capture<'py> {
             return Ok(Node::Float(object.extract()?));
         }
         if !facts.plain_reduce {
-            let reduced = object.call_method0("__reduce__")?;
+            // Dates keep their fold from protocol 4 on.
+            let reduced = if facts.own_reduce_ex {
+                object.call_method1("__reduce_ex__", (4,))?
+            } else {
+                object.call_method0("__reduce__")?
+            };
             if let Ok(reduced) = reduced.cast::<PyTuple>()
                 && reduced.len() >= 2
                 && reduced.get_item(0)?.is(object.get_type())
@@ -822,19 +848,32 @@ impl<'py> Capture<'py> {
         } else {
             return Ok(Node::Object(facts.class, self.link(&[])?));
         };
-        if state.is_none() && !facts.plain_reduce && object.getattr_opt("__dict__")?.is_none() {
-            let message = format!(
-                "objects of {} are not supported: their state is out of Python's reach",
-                self.graph.name(facts.class)
-            );
-            return Err(self.unsupported(message));
+        if state.is_none() && object.getattr_opt("__dict__")?.is_none() {
+            // Nothing that Python sees: pickle knows whether there is something that it does not see.
+            let out_of_reach = || {
+                self.unsupported(format!(
+                    "objects of {} are not supported: their state is out of Python's reach",
+                    self.graph.name(facts.class)
+                ))
+            };
+            let reduced = object.call_method1("__reduce_ex__", (2,)).map_err(|_| out_of_reach())?;
+            let reduced = reduced.cast_into::<PyTuple>().map_err(|_| out_of_reach())?;
+            let made = reduced.get_item(0)?.getattr("__name__").and_then(|name| name.extract::<String>());
+            let args = reduced.get_item(1)?.cast_into::<PyTuple>()?;
+            if made.ok().as_deref() != Some("__newobj__") || !args.get_item(0)?.is(object.get_type()) {
+                return Err(out_of_reach());
+            }
+            if args.len() > 1 {
+                let rest = args.get_slice(1, args.len()).into_any();
+                return Ok(Node::Construct(facts.class, self.nodes([rest])?));
+            }
         }
         Ok(Node::Object(facts.class, self.nodes([state])?))
     }
 }
 
 /// `__module__` and `__name__` of a class.
-fn module_and_name(class: &Bound<'_, PyType>) -> PyResult<(String, String)> {
+pub(crate) fn module_and_name(class: &Bound<'_, PyType>) -> PyResult<(String, String)> {
     let module = class.getattr("__module__")?.extract().unwrap_or_else(|_| "builtins".to_owned());
     Ok((module, class.getattr("__name__")?.extract()?))
 }

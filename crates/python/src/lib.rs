@@ -6,7 +6,16 @@ mod materialize;
 mod memory;
 mod skops;
 
+use std::ffi::OsString;
+
 use pyo3::prelude::*;
+
+/// Runs the command line with these arguments (without the command's name); returns the exit status.
+#[pyfunction]
+fn cli(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
+    let arguments = std::iter::once(OsString::from("nopickle")).chain(arguments);
+    py.detach(|| nopickle_cli::run(arguments))
+}
 
 /// The Rust half of nopickle.
 #[pymodule(gil_used = true)]
@@ -15,6 +24,8 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(skops::skops_dump, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_dumps, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_load, module)?)?;
+    module.add_function(wrap_pyfunction!(skops::skops_rows, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_untrusted, module)?)?;
+    module.add_function(wrap_pyfunction!(cli, module)?)?;
     Ok(())
 }

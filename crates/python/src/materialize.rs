@@ -7,6 +7,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet, PySlice, PyString, PyTuple, PyType};
 
+use rustc_hash::FxHashSet;
+
 use crate::errors::exception;
 use crate::memory::{Memory, scalar};
 
@@ -47,6 +49,8 @@ pub(crate) struct Materializer<'g, 'py> {
     shared: Vec<bool>,
     classes: Vec<Option<Class<'py>>>,
     stack: Vec<Frame>,
+    /// Classes and keys of their state that hide no method.
+    asked: FxHashSet<(GlobalId, NodeId)>,
     /// Nodes to be filled once another is complete: (that other, the node).
     deferred: Vec<(NodeId, NodeId)>,
 }
@@ -73,6 +77,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
             shared,
             classes,
             stack: Vec::new(),
+            asked: FxHashSet::default(),
             deferred: Vec::new(),
         }
     }
@@ -170,7 +175,8 @@ impl<'g, 'py> Materializer<'g, 'py> {
     /// The object of a child that is complete or exists at least; given away where nobody else needs it.
     fn take(&mut self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
         let slot = &mut self.objects[node.index()];
-        let object = if self.shared[node.index()] { slot.clone() } else { slot.take() };
+        let keep = self.shared[node.index()] || self.states[node.index()] == State::Deferred;
+        let object = if keep { slot.clone() } else { slot.take() };
         object.ok_or_else(|| exception(self.py, "MalformedModelError", "a node has no object".to_owned()))
     }
 
@@ -230,15 +236,16 @@ impl<'g, 'py> Materializer<'g, 'py> {
                     object
                 } else if dimensions == 0 && self.graph.global_parts(class).0 == "numpy" {
                     let value = scalar(py, &object)?;
-                    // The dtype decides; a class that says otherwise converts.
-                    let made = value.get_type();
-                    if made.module()?.to_str()? == "numpy" && made.name()?.to_str()? == self.graph.global_parts(class).1 {
-                        value
-                    } else {
-                        self.type_of(class)?.call1((value,))?
-                    }
+                    // The dtype decides; a class that says otherwise (`longlong` for `int64`) converts.
+                    let class = self.type_of(class)?;
+                    if value.get_type().is(class) { value } else { class.call1((value,))? }
                 } else {
-                    self.type_of(class)?.call1((object,))?
+                    let class = self.type_of(class)?;
+                    if class.is_subclass(&object.get_type())? {
+                        object.call_method1("view", (class,))?
+                    } else {
+                        class.call1((object,))?
+                    }
                 }
             }
             Node::Bytes(array) | Node::ByteArray(array) => match self.memory.get_mut(array.index()).and_then(Option::take) {
@@ -329,6 +336,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
             }
             (Node::Object(class, items), Some(object)) => {
                 if let Some(&state) = self.graph.items(items).first() {
+                    self.refuse_hidden_methods(class, state)?;
                     let state = self.take(state)?;
                     self.set_state(class, &object, state)?;
                 }
@@ -421,7 +429,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
     /// Gives an object its state, as `pickle` would.
     fn set_state(&mut self, class: GlobalId, object: &Bound<'py, PyAny>, state: Bound<'py, PyAny>) -> PyResult<()> {
         let sets_state = self.class(class)?.sets_state;
-        if state.is_none() && !sets_state {
+        if state.is_none() {
             return Ok(());
         }
         if sets_state {
@@ -440,6 +448,37 @@ impl<'g, 'py> Materializer<'g, 'py> {
         if let Some(slots) = slots.filter(|slots| !slots.is_none()) {
             for (name, value) in slots.cast_into::<PyDict>()? {
                 object.setattr(name.cast_into::<PyString>()?, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a state in which an attribute has the name of a method of its class: it would be found
+    /// first, and what the method checks would not be checked. Only scikit-learn's own classes, since
+    /// others may do this on purpose.
+    fn refuse_hidden_methods(&mut self, class: GlobalId, state: NodeId) -> PyResult<()> {
+        let graph = self.graph;
+        if !graph.global_parts(class).0.starts_with("sklearn.") {
+            return Ok(());
+        }
+        let Node::Dict(_, items) = graph.node(state) else { return Ok(()) };
+        for pair in graph.items(items).chunks_exact(2) {
+            let key = pair[0];
+            // Dicts share the nodes of their keys, so this is asked once for each class and key.
+            if !self.asked.insert((class, key)) {
+                continue;
+            }
+            let Node::Str(text) = graph.node(key) else { continue };
+            let Some(found) = self.class(class)?.object.getattr_opt(graph.text(text))? else { continue };
+            let kind = found.get_type();
+            if found.is_callable() || (kind.hasattr("__get__")? && !kind.hasattr("__set__")?) {
+                let message = format!(
+                    "{}@{}: unverified {}: an attribute has the name of a method of its class",
+                    graph.entry(),
+                    graph.place(key),
+                    graph.name(class)
+                );
+                return Err(exception(self.py, "UnverifiedModelError", message));
             }
         }
         Ok(())
@@ -503,7 +542,17 @@ impl<'g, 'py> Materializer<'g, 'py> {
         };
         let keywords = PyDict::new(py);
         keywords.set_item("shape", shape)?;
-        class.call((content,), Some(&keywords))
+        let made = class.call((content,), Some(&keywords))?;
+        // The constructor takes the smallest type of index that fits; the file's is kept.
+        if matches!(format.as_str(), "csr" | "csc" | "bsr") {
+            for name in ["indices", "indptr"] {
+                let saved = part(name)?;
+                if made.getattr(name)?.getattr("dtype")?.ne(saved.getattr("dtype")?)? {
+                    made.setattr(name, saved)?;
+                }
+            }
+        }
+        Ok(made)
     }
 
     fn resolved(&mut self, node: NodeId) -> PyResult<&Class<'py>> {
@@ -569,9 +618,15 @@ impl<'g, 'py> Materializer<'g, 'py> {
 }
 
 /// Imports the module of a name and takes the name from it.
-fn import<'py>(py: Python<'py>, graph: &Graph, id: GlobalId) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn import<'py>(py: Python<'py>, graph: &Graph, id: GlobalId) -> PyResult<Bound<'py, PyAny>> {
     let (module, name) = graph.global_parts(id);
-    let find = |module: &str| py.import(module)?.getattr(name);
+    let modules = py.import(pyo3::intern!(py, "sys"))?.getattr(pyo3::intern!(py, "modules"))?;
+    let modules = modules.cast_into::<PyDict>()?;
+    // As pickle does: import, then take the module from `sys.modules`.
+    let find = |module: &str| match modules.get_item(module)? {
+        Some(found) => found.getattr(name),
+        None => py.import(module)?.getattr(name),
+    };
     // numpy 2 renamed its private package; files of numpy 1 name the old one.
     let renamed = module.strip_prefix("numpy.core").map(|rest| format!("numpy._core{rest}"));
     let found = match &renamed {

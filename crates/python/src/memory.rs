@@ -1,5 +1,7 @@
 //! Memory that Python will own, filled by Rust.
 
+use std::sync::Arc;
+
 use nopickle_formats::npy::Header;
 use nopickle_formats::{DType, Field};
 use numpy::npyffi::{self, PY_ARRAY_API};
@@ -48,27 +50,36 @@ impl Memory {
 /// Makes the Python objects whose memory Rust fills.
 pub(crate) struct Allocator<'py> {
     py: Python<'py>,
-    dtypes: Vec<(DType, Bound<'py, PyAny>)>,
+    dtype_class: Option<Bound<'py, PyAny>>,
+    dtypes: Vec<(Arc<DType>, Bound<'py, PyAny>)>,
 }
 
 impl<'py> Allocator<'py> {
     pub(crate) fn new(py: Python<'py>) -> Self {
-        Self { py, dtypes: Vec::new() }
+        Self {
+            py,
+            dtype_class: None,
+            dtypes: Vec::new(),
+        }
     }
 
     /// The numpy dtype, made once for each dtype of a load.
-    fn dtype(&mut self, dtype: &DType) -> PyResult<Bound<'py, PyAny>> {
-        if let Some((_, known)) = self.dtypes.iter().find(|known| known.0 == *dtype) {
+    fn dtype(&mut self, dtype: &Arc<DType>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some((_, known)) = self.dtypes.iter().find(|known| Arc::ptr_eq(&known.0, dtype)) {
             return Ok(known.clone());
         }
         let made = if dtype.fields().is_empty() && !dtype.text().is_empty() {
-            self.py.import("numpy")?.getattr("dtype")?.call1((dtype.text(),))?
+            let class = match &self.dtype_class {
+                Some(class) => class,
+                None => self.dtype_class.insert(self.py.import("numpy")?.getattr("dtype")?),
+            };
+            class.call1((dtype.text(),))?
         } else {
             let descr = description(self.py, dtype)?;
             let format = self.py.import("numpy.lib.format")?;
             format.getattr("descr_to_dtype")?.call1((descr,))?
         };
-        self.dtypes.push((dtype.clone(), made.clone()));
+        self.dtypes.push((Arc::clone(dtype), made.clone()));
         Ok(made)
     }
 

@@ -4,16 +4,16 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use nopickle_formats::archive::{self, Compression, FileSink, Sink, Source};
-use nopickle_formats::skops::{self, ArrayData};
-use nopickle_formats::{Limits, Policy};
+use nopickle_formats::skops::{self, ArrayData, VerifiedGraph};
+use nopickle_formats::{Limits, Node, Policy, Role, bytes_label};
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyType};
 
-use crate::capture::Capture;
+use crate::capture::{Capture, module_and_name};
 use crate::errors::raise;
-use crate::materialize::Materializer;
+use crate::materialize::{Materializer, import};
 use crate::memory::{Allocator, Memory};
 
 /// Where a model comes from: a path, bytes, or a file that is open.
@@ -85,9 +85,36 @@ pub(crate) fn skops_load<'py>(py: Python<'py>, input: Input<'py>, trusted: Vec<S
             Some(true) => allocator.bytearray(header.data_bytes)?,
         });
     }
-    let verified = py.detach(|| plan.verify(&mut archive, memory));
-    let (graph, headers, memory) = verified.map_err(|error| raise(py, error))?.into_parts();
+    let verified = py.detach(|| plan.verify(&mut archive, memory)).map_err(|error| raise(py, error))?;
+    verify_added(py, &verified, &policy)?;
+    let (graph, headers, memory) = verified.into_parts();
     Materializer::new(py, &graph, &headers, memory).run()
+}
+
+/// Verifies objects of classes that the caller added by the rules of the classes that they derive
+/// from, or that they are by another name: only Python knows these, once they are imported.
+fn verify_added(py: Python<'_>, verified: &VerifiedGraph<Memory>, policy: &Policy) -> PyResult<()> {
+    let graph = verified.graph();
+    let mut seen = Vec::new();
+    for reference in graph.references() {
+        let (class, name) = (reference.global, graph.name(reference.global));
+        let added = policy.reason(name, reference.role) == Some("added");
+        if !added || reference.role == Role::Value || seen.contains(&class) {
+            continue;
+        }
+        seen.push(class);
+        let object = import(py, graph, class)?;
+        let Ok(object) = object.cast_into::<PyType>() else { continue };
+        for base in object.mro() {
+            let Ok(base) = base.cast_into::<PyType>() else { continue };
+            let (module, base_name) = module_and_name(&base)?;
+            let base_name = format!("{module}.{base_name}");
+            if base_name != name {
+                verified.verify_as(class, &base_name).map_err(|error| raise(py, error))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The names in a skops file that are not trusted, sorted.
@@ -104,12 +131,45 @@ pub(crate) fn skops_untrusted<'py>(py: Python<'py>, input: Input<'py>) -> PyResu
     .map_err(|error| raise(py, error))
 }
 
+/// One row of the picture of a skops file: level, key, label, whether the object's own names are
+/// trusted, whether those below it are too, and whether it is the last below its holder.
+type PictureRow = (usize, String, String, bool, bool, bool);
+
+/// The rows of the picture of a skops file.
+#[pyfunction]
+pub(crate) fn skops_rows<'py>(py: Python<'py>, input: Input<'py>, trusted: Vec<String>) -> PyResult<Vec<PictureRow>> {
+    let policy = policy(trusted);
+    let source = input.source(py)?;
+    py.detach(|| {
+        let mut limits = Limits::default();
+        let mut archive = archive::open(source, &mut limits)?;
+        let graph = skops::read(&mut archive, &mut limits)?;
+        let mut rows = Vec::new();
+        // A shared object is shown each time that it stands somewhere, as skops does; a file can't make
+        // that grow without bound.
+        for row in graph.outline(|name, role| policy.grants(name, role)).repeats(1_000_000) {
+            let label = match skops::look_bytes(&graph, row.node, &mut archive, &mut limits)? {
+                Some(bytes) => bytes_label(&bytes, matches!(graph.node(row.node), Node::ByteArray(_))),
+                None => row.label().into_owned(),
+            };
+            rows.push((row.level, row.key().into_owned(), label, row.self_trusted, row.trusted, row.last));
+        }
+        Ok(rows)
+    })
+    .map_err(|error| raise(py, error))
+}
+
 /// `zipfile`'s numbers for compression.
-fn compression(method: u32, level: Option<u32>) -> PyResult<Compression> {
+fn compression(method: i64, level: Option<i64>) -> PyResult<Compression> {
+    let within = |least: i64| match level {
+        None | Some(-1) => Ok(None),
+        Some(level) if (least..=9).contains(&level) => Ok(u32::try_from(level).ok()),
+        Some(other) => Err(PyValueError::new_err(format!("compresslevel {other} is not one of {least} to 9"))),
+    };
     match method {
         0 => Ok(Compression::Stored),
-        8 => Ok(Compression::Deflate(level)),
-        12 => Ok(Compression::Bzip2(level)),
+        8 => within(0).map(Compression::Deflate),
+        12 => within(1).map(Compression::Bzip2),
         14 => Ok(Compression::Lzma),
         other => Err(PyValueError::new_err(format!(
             "compression {other} is not one of zipfile's ZIP_STORED, ZIP_DEFLATED, ZIP_BZIP2 and ZIP_LZMA"
@@ -129,8 +189,8 @@ pub(crate) fn skops_dump<'py>(
     py: Python<'py>,
     object: &Bound<'py, PyAny>,
     path: PathBuf,
-    method: u32,
-    level: Option<u32>,
+    method: i64,
+    level: Option<i64>,
 ) -> PyResult<()> {
     let compression = compression(method, level)?;
     let capture = captured(py, object)?;
@@ -211,8 +271,8 @@ unsafe extern "C" {
 pub(crate) fn skops_dumps<'py>(
     py: Python<'py>,
     object: &Bound<'py, PyAny>,
-    method: u32,
-    level: Option<u32>,
+    method: i64,
+    level: Option<i64>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let compression = compression(method, level)?;
     let capture = captured(py, object)?;

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nopickle_formats::Error;
+use nopickle_formats::{Error, Limits, Policy};
 use serde::Serialize;
 
 use crate::args::Audit;
 use crate::exit;
 use crate::model;
-use crate::output::{self, ErrorJson, Line, Paint, Style, clean, counted};
+use crate::output::{self, ErrorJson, Line, Paint, Style, clean_name, counted};
 
 /// A file to look at.
 struct Target {
@@ -56,14 +56,17 @@ pub(crate) fn run(args: &Audit) -> io::Result<u8> {
         bar.set_message(output::path(&target.path));
         let answer = match target.broken {
             Some(error) => Some(Err(error)),
-            None => answer(&target.path, target.named, |file| model::decide(file, &policy, args.limits.limits())),
+            None => answer(&target, &policy, &args.limits.limits()),
         };
         bar.inc(target.size);
         let Some(answer) = answer else {
             summary.skipped += 1;
             continue;
         };
-        let code = answer.as_ref().err().map_or(exit::FINE, |error| exit::tell(error).code);
+        let code = answer
+            .as_ref()
+            .err()
+            .map_or(exit::FINE, |error| exit::tell(error).code);
         summary.files += 1;
         match code {
             exit::FINE => summary.trusted += 1,
@@ -90,7 +93,10 @@ pub(crate) fn run(args: &Audit) -> io::Result<u8> {
             line.push(Paint::Plain, format!("{}: ", output::path(&target.path)));
             line.push(Paint::answer(code), exit::words(code));
             if let Err(error) = &answer {
-                line.push(Paint::Plain, format!(": {}", clean(&error.to_string())));
+                line.push(
+                    Paint::Plain,
+                    format!(": {}", clean_name(&error.to_string())),
+                );
             }
             line.write(&mut io::stdout().lock(), style)
         });
@@ -110,8 +116,10 @@ pub(crate) fn run(args: &Audit) -> io::Result<u8> {
         out.write_all(b"}\n")?;
     }
     let code = match &summary {
-        Summary { files: 0, .. } => exit::UNANSWERED,
-        Summary { unanswered: 1.., .. } => exit::UNANSWERED,
+        Summary { files: 0, .. }
+        | Summary {
+            unanswered: 1.., ..
+        } => exit::UNANSWERED,
         Summary { refused: 1.., .. } => exit::REFUSED,
         Summary { .. } => exit::FINE,
     };
@@ -139,65 +147,53 @@ fn hint_for_nothing(files: &[PathBuf]) -> io::Result<()> {
 }
 
 fn words(summary: &Summary) -> String {
-    let mut text = format!(
-        "{}: {} trusted and verified, {} refused, {} could not be answered",
+    let skipped = match summary.skipped {
+        0 => String::new(),
+        number => format!("; {} skipped", counted(number, "other file", "other files")),
+    };
+    format!(
+        "{}: {} trusted and verified, {} refused, {} could not be answered{skipped}",
         counted(summary.files, "model", "models"),
         output::count(summary.trusted as u64),
         output::count(summary.refused as u64),
         output::count(summary.unanswered as u64),
-    );
-    if summary.skipped > 0 {
-        let skipped = counted(summary.skipped, "other file", "other files");
-        text.push_str(&format!("; {skipped} skipped"));
-    }
-    text
+    )
 }
 
 /// The answer for a file; `None` for one that was found in a folder and is no model.
-fn answer(path: &Path, named: bool, decide: impl FnOnce(&File) -> Result<(), Error>) -> Option<Result<(), Error>> {
-    let mut file = match model::open(path) {
-        Ok(file) => file,
-        Err(error) => return Some(Err(error)),
-    };
-    if !named && !has_ending(path) {
-        match names_schema(&mut file) {
-            Ok(true) => {}
-            Ok(false) => return None,
-            Err(error) => return Some(Err(error.into())),
+fn answer(target: &Target, policy: &Policy, limits: &Limits) -> Option<Result<(), Error>> {
+    let answer = || -> Result<Option<()>, Error> {
+        let mut file = model::open(&target.path)?;
+        if !target.named && !has_ending(&target.path) && !names_schema(&mut file, limits.clone())? {
+            return Ok(None);
         }
-    }
-    Some(decide(&file))
+        model::decide(&file, policy, limits.clone()).map(Some)
+    };
+    answer().transpose()
 }
 
 fn has_ending(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("skops"))
+    path.extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("skops"))
 }
 
-/// Whether a file starts as a zip does, and names `schema.json` near its end, where the directory of a zip
-/// stands. What does neither is refused by every load, so that passing over it approves of nothing.
-fn names_schema(file: &mut File) -> io::Result<bool> {
+/// Whether a file is a zip with a `schema.json`, or a damaged one that names it near its end. What is neither
+/// is refused by every load, so that passing over it approves of nothing.
+fn names_schema(file: &mut File, mut limits: Limits) -> io::Result<bool> {
     const NEAR: u64 = 1 << 20;
     let mut start = Vec::new();
-    file.take(4).read_to_end(&mut start)?;
-    if !start.starts_with(b"PK") {
+    file.take(2).read_to_end(&mut start)?;
+    if start != b"PK" {
         return Ok(false);
     }
-    let length = file.seek(SeekFrom::End(0))?;
-    let mut step = NEAR;
-    loop {
-        // Most directories are small: look at the last megabyte first, then at more.
-        let from = length.saturating_sub(step);
-        file.seek(SeekFrom::Start(from))?;
-        let mut end = Vec::new();
-        file.take(step).read_to_end(&mut end)?;
-        if end.windows(11).any(|window| window == b"schema.json") {
-            return Ok(true);
-        }
-        if from == 0 || step > 64 * NEAR {
-            return Ok(false);
-        }
-        step *= 8;
+    if let Ok(archive) = model::entries(file, &mut limits) {
+        return Ok(archive.find("schema.json").is_some());
     }
+    let length = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(NEAR)))?;
+    let mut end = Vec::new();
+    file.take(NEAR).read_to_end(&mut end)?;
+    Ok(end.windows(11).any(|window| window == b"schema.json"))
 }
 
 /// The files to look at, folders walked, in the order of their names.
@@ -244,12 +240,16 @@ fn targets(paths: &[PathBuf], skipped: &mut usize) -> Vec<Target> {
 fn progress(targets: &[Target], quiet: bool) -> ProgressBar {
     const LONG_BYTES: u64 = 64 << 20;
     const LONG_FILES: usize = 200;
-    let bytes = targets.iter().fold(0_u64, |all, target| all.saturating_add(target.size));
+    let bytes = targets
+        .iter()
+        .fold(0_u64, |all, target| all.saturating_add(target.size));
     if quiet || !io::stderr().is_terminal() || (bytes < LONG_BYTES && targets.len() < LONG_FILES) {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {bar:24} {bytes}/{total_bytes} {wide_msg}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{spinner} {bar:24} {bytes}/{total_bytes} {wide_msg}")
+    {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(120));

@@ -59,7 +59,12 @@ pub(crate) fn run(args: &Support) -> io::Result<u8> {
             }],
             verified_classes: verified_classes().collect(),
             trusted,
-            names: names.map(|&(name, given)| Name { name, role: role(given) }).collect(),
+            names: names
+                .map(|&(name, given)| Name {
+                    name,
+                    role: role(given),
+                })
+                .collect(),
         };
         serde_json::to_writer_pretty(&mut *out, &answer)?;
         writeln!(out)?;
@@ -73,12 +78,19 @@ pub(crate) fn run(args: &Support) -> io::Result<u8> {
     }
     writeln!(out, "nopickle {}", env!("CARGO_PKG_VERSION"))?;
     let (first, last) = (skops::PROTOCOLS.start(), skops::PROTOCOLS.end());
-    writeln!(out, "\nskops, read and written: protocols {first} to {last} are read, {last} is written")?;
+    writeln!(
+        out,
+        "\nskops, read and written: protocols {first} to {last} are read, {last} is written"
+    )?;
     let kinds: Vec<&str> = skops::node_kinds().collect();
     writeln!(out, "\nKinds of nodes that are read: {}", kinds.len())?;
     fold(out, &kinds)?;
     let classes: Vec<&str> = verified_classes().collect();
-    writeln!(out, "\nClasses whose values are verified before native code sees them: {}", classes.len())?;
+    writeln!(
+        out,
+        "\nClasses whose values are verified before native code sees them: {}",
+        classes.len()
+    )?;
     let mut modules = BTreeMap::<&str, Vec<&str>>::new();
     for class in &classes {
         let (module, name) = class.rsplit_once('.').unwrap_or(("", class));
@@ -88,13 +100,30 @@ pub(crate) fn run(args: &Support) -> io::Result<u8> {
         writeln!(out, "  {module}")?;
         fold(out, &names)?;
     }
-    writeln!(out, "\nNames that are trusted by default: {}; `--names` lists them", count(default_names().len() as u64))?;
+    writeln!(
+        out,
+        "\nNames that are trusted by default: {}; `--names` lists them",
+        count(default_names().len() as u64)
+    )?;
     for (given, meaning) in [
-        ("call", "classes that may be called with arguments that stand in the file"),
-        ("instance", "classes whose instances may be made without a call, then given their state"),
-        ("value", "classes and functions that may stand in a model and are not called while it loads"),
+        (
+            "call",
+            "classes that may be called with arguments that stand in the file",
+        ),
+        (
+            "instance",
+            "classes whose instances may be made without a call, then given their state",
+        ),
+        (
+            "value",
+            "classes and functions that may stand in a model; loading does not call them",
+        ),
     ] {
-        writeln!(out, "  {:>6}  {given:<8}  {meaning}", count(trusted.get(given).copied().unwrap_or(0) as u64))?;
+        writeln!(
+            out,
+            "  {:>6}  {given:<8}  {meaning}",
+            count(trusted.get(given).copied().unwrap_or(0) as u64)
+        )?;
     }
     Ok(exit::FINE)
 }

@@ -108,6 +108,25 @@ impl<'w, 'a> EntryReader<'w, 'a> {
         })
     }
 
+    /// Takes bytes that were read before (as the entry's first bytes) as read.
+    pub(super) fn known(&mut self, head: &[u8]) -> Result<(), Broken> {
+        if let Decoder::Stored(raw) = &mut self.decoder {
+            let length = u64::try_from(head.len()).unwrap_or(u64::MAX);
+            let short = Broken::Rule("the entry ends before its size");
+            self.left = self.left.checked_sub(length).ok_or(short)?;
+            raw.left = raw.left.saturating_sub(length);
+            raw.offset = raw.offset.saturating_add(length);
+            self.hasher.update(head);
+            return Ok(());
+        }
+        let mut again = vec![0; head.len()];
+        self.read(&mut again)?;
+        if again != head {
+            return Err(Broken::Rule("the entry changed while it was read"));
+        }
+        Ok(())
+    }
+
     /// Fills `out` with the next bytes.
     pub(super) fn read(&mut self, out: &mut [u8]) -> Result<(), Broken> {
         let length = u64::try_from(out.len()).unwrap_or(u64::MAX);

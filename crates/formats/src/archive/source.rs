@@ -82,16 +82,26 @@ pub(crate) struct Window<'a> {
     bytes: Vec<u8>,
 }
 
-/// Bytes that a small read brings in.
+/// Bytes that a small read brings in where the last one was just before it.
 const WINDOW: u64 = 256 * 1024;
+/// Bytes that a small read brings in elsewhere.
+const PAGE: u64 = 4096;
 
 impl<'a> Window<'a> {
     pub(crate) fn new(source: Source<'a>) -> io::Result<Self> {
+        let length = source.len()?;
+        let mut bytes = Vec::new();
+        let in_file = matches!(source, Source::File(_) | Source::Part(..));
+        if in_file && length <= WINDOW {
+            // A small archive is read at once.
+            bytes.resize(usize::try_from(length).unwrap_or(0), 0);
+            source.read_exact_at(&mut bytes, 0)?;
+        }
         Ok(Self {
-            length: source.len()?,
             source,
+            length,
             start: 0,
-            bytes: Vec::new(),
+            bytes,
         })
     }
 
@@ -115,9 +125,14 @@ impl<'a> Window<'a> {
         }
         let held = self.start.saturating_add(u64::try_from(self.bytes.len()).unwrap_or(0));
         if offset < self.start || end > held {
-            let size = WINDOW.max(wanted).min(self.length.saturating_sub(offset));
+            // Forward from here; at the end of the source as much as fits before it.
+            let near = offset >= self.start && offset.saturating_sub(held) < 4 * PAGE;
+            let size = if near { WINDOW } else { PAGE };
+            let size = size.max(wanted).min(self.length);
+            let start = offset.min(self.length.saturating_sub(size));
             self.bytes.resize(usize::try_from(size).unwrap_or(0), 0);
-            self.start = offset;
+            self.start = start;
+            let offset = start;
             if let Err(error) = self.source.read_exact_at(&mut self.bytes, offset) {
                 self.bytes.clear();
                 return Err(error);

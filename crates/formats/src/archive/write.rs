@@ -190,10 +190,11 @@ impl<'d> Sink<'d> for Pieces<'d> {
 
 impl Sink<'_> for FileSink {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.buffer.len().saturating_add(bytes.len()) > BUFFER {
+        let large = bytes.len() >= BUFFER / 2;
+        if large || self.buffer.len().saturating_add(bytes.len()) > BUFFER {
             self.flush()?;
         }
-        if bytes.len() >= BUFFER / 2 {
+        if large {
             self.file.write_all(bytes)?;
             self.written = self.written.saturating_add(u64::try_from(bytes.len()).unwrap_or(0));
             return Ok(());

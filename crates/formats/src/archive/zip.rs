@@ -3,6 +3,7 @@
 //! Source: APPNOTE.TXT 6.3.10, and what CPython's `zipfile` and torch's writer leave behind.
 //! The rules are those of `docs/formats/zip.md`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::decode::{Broken, EntryReader};
@@ -583,17 +584,16 @@ impl<'a> Archive<'a> {
     }
 
     /// The first bytes of an entry, at most `length`, without checking the rest.
-    pub(crate) fn prefix(&mut self, index: usize, length: usize) -> Result<Vec<u8>, Error> {
+    pub(crate) fn prefix(&mut self, index: usize, length: usize) -> Result<Cow<'_, [u8]>, Error> {
         let entry = self.entry(index)?;
         let length = usize::try_from(entry.size).unwrap_or(usize::MAX).min(length);
-        let mut bytes = vec![0; length];
         if entry.method == Method::Stored {
             let offset = entry.data_offset;
-            self.window.read_exact_at(&mut bytes, offset)?;
-            return Ok(bytes);
+            return Ok(Cow::Borrowed(self.window.peek(offset, length)?));
         }
+        let mut bytes = vec![0; length];
         self.with(index, |reader| reader.read(&mut bytes), false)?;
-        Ok(bytes)
+        Ok(Cow::Owned(bytes))
     }
 
     /// All bytes of an entry, at most `limit`; the caller has paid.
@@ -605,13 +605,12 @@ impl<'a> Archive<'a> {
         Ok(bytes)
     }
 
-    /// Reads an entry whose first `skip` bytes are known already into `out`, which it must fill.
-    pub(crate) fn read_into(&mut self, index: usize, skip: usize, out: &mut [u8]) -> Result<(), Error> {
-        let mut head = vec![0; skip];
+    /// Reads an entry whose first bytes, `head`, were read before into `out`, which it must fill.
+    pub(crate) fn read_into(&mut self, index: usize, head: &[u8], out: &mut [u8]) -> Result<(), Error> {
         self.with(
             index,
             |reader| {
-                reader.read(&mut head)?;
+                reader.known(head)?;
                 reader.read(out)
             },
             true,

@@ -27,7 +27,10 @@ pub enum Step {
 
 /// One row of an [`Outline`].
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own; three are those of skops' rows")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each answers a question of its own; three are those of skops' rows"
+)]
 pub struct Row<'g> {
     graph: &'g Graph,
     /// How many rows stand above this one on the way to the root.
@@ -78,7 +81,10 @@ impl<'g> Row<'g> {
             Node::Bytes(_) => "builtins.bytes",
             Node::ByteArray(_) => "builtins.bytearray",
             Node::Slice(_) => "builtins.slice",
-            _ => self.graph.class(self.node).map_or("", |class| self.graph.name(class)),
+            _ => self
+                .graph
+                .class(self.node)
+                .map_or("", |class| self.graph.name(class)),
         }
     }
 
@@ -148,7 +154,9 @@ impl Graph {
                 Role::Instance => 1,
                 Role::Call => 2,
             };
-            let known = decided.get_mut(reference.global.index()).and_then(|roles| roles.get_mut(slot));
+            let known = decided
+                .get_mut(reference.global.index())
+                .and_then(|roles| roles.get_mut(slot));
             let mut decide = || granted(self.name(reference.global), reference.role);
             let granted = match known {
                 Some(known) => *known.get_or_insert_with(decide),
@@ -203,17 +211,25 @@ impl Graph {
         let mut holders = vec![None; sum];
         for id in self.ids() {
             for child in self.children(id) {
-                let Some(next) = starts.get_mut(child.index().saturating_add(1)) else { continue };
+                let Some(next) = starts.get_mut(child.index().saturating_add(1)) else {
+                    continue;
+                };
                 if let Some(slot) = holders.get_mut(*next) {
                     *slot = Some(id);
                 }
                 *next = next.saturating_add(1);
             }
         }
-        let mut todo: Vec<NodeId> = self.ids().filter(|id| set.get(id.index()) == Some(&true)).collect();
+        let mut todo: Vec<NodeId> = self
+            .ids()
+            .filter(|id| set.get(id.index()) == Some(&true))
+            .collect();
         while let Some(node) = todo.pop() {
             let start = starts.get(node.index()).copied().unwrap_or(0);
-            let end = starts.get(node.index().saturating_add(1)).copied().unwrap_or(0);
+            let end = starts
+                .get(node.index().saturating_add(1))
+                .copied()
+                .unwrap_or(0);
             for &holder in holders.get(start..end).unwrap_or_default().iter().flatten() {
                 if let Some(slot) = set.get_mut(holder.index())
                     && !*slot
@@ -297,7 +313,9 @@ impl Graph {
             Node::List(_, items) | Node::Tuple(_, items) | Node::Set(_, items) => {
                 Some((Step::Item(index), at(items, index)?))
             }
-            Node::ObjectArray(_, items) => Some((Step::Item(index), at(items, index.saturating_add(1))?)),
+            Node::ObjectArray(_, items) => {
+                Some((Step::Item(index), at(items, index.saturating_add(1))?))
+            }
             Node::Dict(_, items) => {
                 let key = at(items, index.saturating_mul(2))?;
                 let value = at(items, index.saturating_mul(2).saturating_add(1))?;
@@ -410,11 +428,19 @@ impl<'g> Outline<'g> {
             step,
             node,
             self_trusted: is(&self.self_trusted),
-            trusted: if own_row { !is(&self.refused_below) } else { is(&self.self_trusted) },
+            trusted: if own_row {
+                !is(&self.refused_below)
+            } else {
+                is(&self.self_trusted)
+            },
             last,
             shared: seen && self.graph.has_identity(node),
         };
-        let count = if own_row { self.graph.rows_below(node, self.object_arrays) } else { 0 };
+        let count = if own_row {
+            self.graph.rows_below(node, self.object_arrays)
+        } else {
+            0
+        };
         self.opened = count > 0 && !is(&self.open) && (!seen || self.repeats > 0);
         if let Some(slot) = self.seen.get_mut(node.index()) {
             *slot |= own_row;
@@ -426,14 +452,22 @@ impl<'g> Outline<'g> {
             let long = step != Step::Part("attrs")
                 && matches!(
                     self.graph.node(node),
-                    Node::List(..) | Node::Tuple(..) | Node::Set(..) | Node::Dict(..) | Node::ObjectArray(..)
+                    Node::List(..)
+                        | Node::Tuple(..)
+                        | Node::Set(..)
+                        | Node::Dict(..)
+                        | Node::ObjectArray(..)
                 );
             self.frames.push(Frame {
                 node,
                 level: level.saturating_add(1),
                 next: 0,
                 count,
-                limit: if long && count > self.longest { self.limit } else { usize::MAX },
+                limit: if long && count > self.longest {
+                    self.limit
+                } else {
+                    usize::MAX
+                },
                 hidden: 0,
                 again: again || seen,
             });
@@ -476,8 +510,16 @@ impl<'g> Iterator for Outline<'g> {
                     shared: false,
                 });
             }
-            let Some((step, node)) = self.graph.row_below(frame.node, index) else { continue };
-            if index >= frame.limit && self.kept.as_ref().unwrap_or(&self.refused_below).get(node.index()) != Some(&true)
+            let Some((step, node)) = self.graph.row_below(frame.node, index) else {
+                continue;
+            };
+            if index >= frame.limit
+                && self
+                    .kept
+                    .as_ref()
+                    .unwrap_or(&self.refused_below)
+                    .get(node.index())
+                    != Some(&true)
             {
                 frame.hidden = frame.hidden.saturating_add(1);
                 continue;
@@ -497,7 +539,11 @@ pub fn bytes_label(bytes: &[u8], bytearray: bool) -> String {
     const LONGEST: usize = 30;
     const HEAD: usize = 13;
     const TAIL: usize = 14;
-    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { b'"' } else { b'\'' };
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') {
+        b'"'
+    } else {
+        b'\''
+    };
     let written = |byte: u8| match byte {
         b'\t' => "\\t".to_owned(),
         b'\n' => "\\n".to_owned(),
@@ -515,7 +561,12 @@ pub fn bytes_label(bytes: &[u8], bytearray: bool) -> String {
     } else {
         let head: String = bytes.iter().take(HEAD).map(|&byte| written(byte)).collect();
         let tail = bytes.len().saturating_sub(TAIL);
-        let tail: String = bytes.get(tail..).unwrap_or_default().iter().map(|&byte| written(byte)).collect();
+        let tail: String = bytes
+            .get(tail..)
+            .unwrap_or_default()
+            .iter()
+            .map(|&byte| written(byte))
+            .collect();
         // What is left out is at least four characters long, so that this is over the limit as well.
         format!("b{quote_text}{head}....{tail}{quote_text}")
     };
@@ -523,10 +574,16 @@ pub fn bytes_label(bytes: &[u8], bytearray: bool) -> String {
         text
     } else {
         let head = text.get(..HEAD).unwrap_or_default();
-        let tail = text.get(text.len().saturating_sub(TAIL)..).unwrap_or_default();
+        let tail = text
+            .get(text.len().saturating_sub(TAIL)..)
+            .unwrap_or_default();
         format!("{head}...{tail}")
     };
-    if bytearray { format!("bytearray({text})") } else { text }
+    if bytearray {
+        format!("bytearray({text})")
+    } else {
+        text
+    }
 }
 
 /// Text (WTF-8) as `json.dumps` writes it: ASCII only.
@@ -602,7 +659,11 @@ mod tests {
         let mut graph = Graph::new("schema.json");
         let list = graph.global("builtins", "list").unwrap();
         let ids: Vec<NodeId> = (0..children.len())
-            .map(|place| graph.push(Node::Pending, u32::try_from(place).unwrap()).unwrap())
+            .map(|place| {
+                graph
+                    .push(Node::Pending, u32::try_from(place).unwrap())
+                    .unwrap()
+            })
             .collect();
         for (id, below) in ids.iter().zip(children) {
             let below: Vec<NodeId> = below.iter().map(|&index| ids[index]).collect();
@@ -630,14 +691,20 @@ mod tests {
         let graph = lists(&[&[1, 1, 1], &[2], &[]]);
         let outline = || graph.outline(|_, _| true);
         assert_eq!(shown(outline()), "0:0 1:1 2:2 1:1* 1:1*");
-        assert_eq!(shown(outline().repeats(100)), "0:0 1:1 2:2 1:1* 2:2* 1:1* 2:2*");
+        assert_eq!(
+            shown(outline().repeats(100)),
+            "0:0 1:1 2:2 1:1* 2:2* 1:1* 2:2*"
+        );
         assert_eq!(shown(outline().repeats(1)), "0:0 1:1 2:2 1:1* 2:2* 1:1*");
     }
 
     #[test]
     fn what_stands_in_itself_is_not_opened_again() {
         let graph = lists(&[&[1], &[0, 1]]);
-        assert_eq!(shown(graph.outline(|_, _| true).repeats(100)), "0:0 1:1 2:0* 2:1*");
+        assert_eq!(
+            shown(graph.outline(|_, _| true).repeats(100)),
+            "0:0 1:1 2:0* 2:1*"
+        );
     }
 
     #[test]
@@ -662,7 +729,11 @@ mod tests {
         let deepest = graph.ids().last().unwrap();
         graph.refer(class, Role::Call, deepest);
         let outline = graph.outline(|name, _| name != "my.List");
-        assert!(outline.into_iter().all(|row| !row.trusted && row.self_trusted == (row.node != deepest)));
+        assert!(
+            outline
+                .into_iter()
+                .all(|row| !row.trusted && row.self_trusted == (row.node != deepest))
+        );
     }
 
     #[test]
@@ -695,8 +766,14 @@ mod tests {
         children.extend([&[][..]; 8]);
         let mut graph = lists(&children);
         let outline = graph.outline(|_, _| true);
-        assert_eq!(shown(outline.abbreviate(8, 2)), "0:0 1:1 1:2 1:3 1:4 1:5 1:6 1:7 1:8");
-        assert_eq!(shown(graph.outline(|_, _| true).abbreviate(7, 2)), "0:0 1:1 1:2 1:+6");
+        assert_eq!(
+            shown(outline.abbreviate(8, 2)),
+            "0:0 1:1 1:2 1:3 1:4 1:5 1:6 1:7 1:8"
+        );
+        assert_eq!(
+            shown(graph.outline(|_, _| true).abbreviate(7, 2)),
+            "0:0 1:1 1:2 1:+6"
+        );
         let class = graph.global("my", "List").unwrap();
         let ids: Vec<NodeId> = graph.ids().collect();
         graph.refer(class, Role::Call, ids[6]);
@@ -747,8 +824,14 @@ mod tests {
     fn text_is_written_as_python_writes_it() {
         for (bytes, text) in [
             (&b"a \"b\" \\"[..], r#""a \"b\" \\""#),
-            (b"\n\r\t\x08\x0c\x00\x1f\x7f", r#""\n\r\t\b\f\u0000\u001f\u007f""#),
-            ("\u{e9}\u{20ac}\u{1f600}".as_bytes(), r#""\u00e9\u20ac\ud83d\ude00""#),
+            (
+                b"\n\r\t\x08\x0c\x00\x1f\x7f",
+                r#""\n\r\t\b\f\u0000\u001f\u007f""#,
+            ),
+            (
+                "\u{e9}\u{20ac}\u{1f600}".as_bytes(),
+                r#""\u00e9\u20ac\ud83d\ude00""#,
+            ),
             (b"a\xED\xA0\x80b\xED\xBF\xBF", r#""a\ud800b\udfff""#),
         ] {
             assert_eq!(text_json(bytes), text);
@@ -763,10 +846,22 @@ mod tests {
             (b"a'b", r#"b"a'b""#),
             (b"a'b\"", r#"b'a\'b"'"#),
             (b"\x00\t\n\r\\\x7f\xff", r"b'\x00\t\n\r\\\x7f\xff'"),
-            (b"123456789012345678901234567", "b'123456789012345678901234567'"),
-            (b"1234567890123456789012345678", "b'12345678901...6789012345678'"),
-            (b"010203040506070809101112131415", "b'01020304050...9101112131415'"),
-            (b"0102030405060708091011121314151617", "b'01020304050...1121314151617'"),
+            (
+                b"123456789012345678901234567",
+                "b'123456789012345678901234567'",
+            ),
+            (
+                b"1234567890123456789012345678",
+                "b'12345678901...6789012345678'",
+            ),
+            (
+                b"010203040506070809101112131415",
+                "b'01020304050...9101112131415'",
+            ),
+            (
+                b"0102030405060708091011121314151617",
+                "b'01020304050...1121314151617'",
+            ),
             (&[0; 200], r"b'\x00\x00\x0...0\x00\x00\x00'"),
         ] {
             assert_eq!(bytes_label(bytes, false), text);

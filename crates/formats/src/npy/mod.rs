@@ -5,6 +5,6 @@
 mod read;
 mod write;
 
-pub(crate) use read::{HEADER_LIMIT, parse_header};
+pub(crate) use read::{Dtypes, HEADER_LIMIT, read_header_with};
 pub use read::{Header, read_header};
 pub use write::write_header;

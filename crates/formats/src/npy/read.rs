@@ -1,5 +1,9 @@
 //! Reads the header of an npy file.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::dtype::DType;
 use crate::error::{Error, Location};
 
@@ -15,14 +19,12 @@ const DEPTH: usize = 16;
 /// What an npy header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// The type of an element.
-    pub dtype: DType,
+    /// The type of an element; arrays of one load share it.
+    pub dtype: Arc<DType>,
     /// The length of each dimension; empty for a scalar.
     pub shape: Vec<usize>,
     /// Whether the first index varies fastest.
     pub fortran: bool,
-    /// The header's dict as it stands in the file, without padding.
-    pub text: String,
     /// Bytes before the first element.
     pub data_offset: usize,
     /// Bytes of all elements.
@@ -33,10 +35,9 @@ impl Header {
     /// A run of raw bytes, which has no header.
     pub(crate) fn raw(bytes: usize) -> Self {
         Self {
-            dtype: DType::byte(),
+            dtype: Arc::new(DType::byte()),
             shape: vec![bytes],
             fortran: false,
-            text: String::new(),
             data_offset: 0,
             data_bytes: bytes,
         }
@@ -51,6 +52,14 @@ impl Header {
 /// [`Error::Malformed`] where numpy would refuse the header; [`Error::Unsupported`] for a dtype that
 /// holds Python objects (numpy would unpickle it) or a newer version.
 pub fn read_header(bytes: &[u8], entry: &str) -> Result<Header, Error> {
+    read_header_with(&mut Dtypes::default(), bytes, entry)
+}
+
+/// The dtypes that one load has seen, by the text that says them.
+pub(crate) type Dtypes = HashMap<String, Arc<DType>, foldhash::fast::RandomState>;
+
+/// As [`read_header`], with dtypes that were seen before.
+pub(crate) fn read_header_with(dtypes: &mut Dtypes, bytes: &[u8], entry: &str) -> Result<Header, Error> {
     let malformed = |offset: u64, what| Error::malformed("npy", Location::byte(entry, offset), what);
     let Some((head, rest)) = bytes.split_at_checked(8) else {
         return Err(malformed(0, "the file ends inside its magic string"));
@@ -88,19 +97,81 @@ pub fn read_header(bytes: &[u8], entry: &str) -> Result<Header, Error> {
         });
     }
     let text = rest.get(..length).ok_or_else(truncated)?;
-    let text = if major == 3 {
-        std::str::from_utf8(text)
-            .map_err(|_| malformed(8, "the header is not UTF-8"))?
-            .to_owned()
-    } else {
-        text.iter().map(|&byte| char::from(byte)).collect()
+    let text = match std::str::from_utf8(text) {
+        Ok(same) if major == 3 || same.is_ascii() => Cow::Borrowed(same),
+        _ if major == 3 => return Err(malformed(8, "the header is not UTF-8")),
+        // Latin-1: each byte is the character of its number.
+        _ => Cow::Owned(text.iter().map(|&byte| char::from(byte)).collect()),
     };
     let data_offset = before.saturating_add(length);
-    parse_header(&text, data_offset, entry)
+    match usual_header(dtypes, &text, data_offset, entry) {
+        Some(header) => Ok(header),
+        None => parse_header(&text, data_offset, entry),
+    }
+}
+
+/// Reads a header in numpy's own spelling; `None` for any other, and for any that is wrong.
+fn usual_header(dtypes: &mut Dtypes, text: &str, data_offset: usize, entry: &str) -> Option<Header> {
+    let rest = text.strip_prefix("{'descr': ")?;
+    let (descr, rest) = rest.split_once(", 'fortran_order': ")?;
+    let (fortran, rest) = match rest.strip_prefix("False, 'shape': (") {
+        Some(rest) => (false, rest),
+        None => (true, rest.strip_prefix("True, 'shape': (")?),
+    };
+    let (lengths, rest) = rest.split_once("), }")?;
+    if !rest.trim_matches([' ', '\n']).is_empty() {
+        return None;
+    }
+    let mut shape = Vec::new();
+    for length in lengths.split_terminator(',') {
+        let length = length.trim_start_matches(' ');
+        if length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        shape.push(length.parse().ok()?);
+    }
+    if shape.len() == 1 && !lengths.ends_with(',') {
+        return None;
+    }
+    let dtype = match dtypes.get(descr) {
+        Some(known) => Arc::clone(known),
+        None => {
+            // The text is a whole literal by itself, so the longer text says the same dtype.
+            let mut literal = Literal {
+                rest: descr,
+                whole: descr.len(),
+                entry,
+            };
+            let value = literal.value(1).ok().filter(|_| literal.rest.is_empty())?;
+            let dtype = Arc::new(literal.dtype(value, 0).ok()?);
+            dtypes.insert(descr.to_owned(), Arc::clone(&dtype));
+            dtype
+        }
+    };
+    let data_bytes = size(&dtype, &shape)?;
+    Some(Header {
+        dtype,
+        shape,
+        fortran,
+        data_offset,
+        data_bytes,
+    })
+}
+
+/// Bytes of all elements; `None` where that is more than memory can be.
+fn size(dtype: &DType, shape: &[usize]) -> Option<usize> {
+    // numpy multiplies the lengths other than zero (PyArray_NewFromDescr).
+    let bytes = shape
+        .iter()
+        .filter(|&&length| length != 0)
+        .try_fold(dtype.itemsize(), |bytes, &length| bytes.checked_mul(length))
+        .filter(|&bytes| isize::try_from(bytes).is_ok() && shape.len() <= 64)
+        .filter(|_| shape.iter().all(|&length| isize::try_from(length).is_ok()))?;
+    Some(if shape.contains(&0) { 0 } else { bytes })
 }
 
 /// Reads the dict of a header; `data_offset` is where the elements start.
-pub(crate) fn parse_header(text: &str, data_offset: usize, entry: &str) -> Result<Header, Error> {
+fn parse_header(text: &str, data_offset: usize, entry: &str) -> Result<Header, Error> {
     let mut literal = Literal {
         rest: text,
         whole: text.len(),
@@ -130,20 +201,12 @@ pub(crate) fn parse_header(text: &str, data_offset: usize, entry: &str) -> Resul
     };
     let dtype = literal.dtype(descr, 0)?;
     let shape = literal.lengths(shape)?;
-    // numpy multiplies the lengths other than zero (PyArray_NewFromDescr).
-    let data_bytes = shape
-        .iter()
-        .filter(|&&length| length != 0)
-        .try_fold(dtype.itemsize(), |bytes, &length| bytes.checked_mul(length))
-        .filter(|&bytes| isize::try_from(bytes).is_ok() && shape.len() <= 64)
-        .filter(|_| shape.iter().all(|&length| isize::try_from(length).is_ok()))
-        .ok_or_else(|| literal.malformed("the shape is larger than memory can be"))?;
-    let data_bytes = if shape.contains(&0) { 0 } else { data_bytes };
+    let data_bytes =
+        size(&dtype, &shape).ok_or_else(|| literal.malformed("the shape is larger than memory can be"))?;
     Ok(Header {
-        dtype,
+        dtype: Arc::new(dtype),
         shape,
         fortran,
-        text: text.trim_end().to_owned(),
         data_offset,
         data_bytes,
     })

@@ -78,6 +78,11 @@ impl<'a> Cursor<'a> {
         false
     }
 
+    /// Takes exactly these bytes if they are next.
+    pub(super) fn literal(&mut self, text: &str) -> bool {
+        self.word(text)
+    }
+
     pub(super) fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Error> {
         if self.eat(byte) { Ok(()) } else { Err(self.malformed(what)) }
     }

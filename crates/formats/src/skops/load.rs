@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use crate::archive::{Archive, Source, open};
 use crate::error::{Error, Location};
-use crate::graph::{ArrayId, Graph, Node, Stored};
+use crate::graph::{ArrayId, GlobalId, Graph, Node, Stored};
 use crate::limits::{Limits, spend};
-use crate::npy::{HEADER_LIMIT, Header, read_header};
+use crate::npy::{Dtypes, HEADER_LIMIT, Header, read_header_with};
 use crate::trust::TrustedGraph;
 use crate::verify::{self, Arrays};
 
@@ -15,6 +15,8 @@ use crate::verify::{self, Arrays};
 pub struct ArrayPlan<'a> {
     graph: Graph,
     headers: Vec<Header>,
+    /// The bytes of the headers, which stand before the elements.
+    heads: Vec<Vec<u8>>,
     nested: Vec<Archive<'a>>,
     stored: Vec<Stored>,
     /// Which runs of raw bytes are bytearrays.
@@ -42,6 +44,7 @@ impl TrustedGraph {
         let mut plan = ArrayPlan {
             graph: self.into_graph(),
             headers: Vec::new(),
+            heads: Vec::new(),
             nested: Vec::new(),
             stored: Vec::new(),
             bytearrays: HashSet::new(),
@@ -56,23 +59,25 @@ impl TrustedGraph {
             })
             .collect();
         plan.stored = plan.graph.stored().to_vec();
+        let mut dtypes = Dtypes::default();
         for stored in plan.stored.clone() {
-            let header = match stored {
-                Stored::Npy(entry) => npy_header(archive, entry, limits)?,
+            let (header, head) = match stored {
+                Stored::Npy(entry) => npy_header(archive, entry, &mut dtypes, limits)?,
                 Stored::Nested(outer, inner) => {
                     let nested = plan.nested.get_mut(outer).ok_or_else(missing)?;
-                    npy_header(nested, inner, limits)?
+                    npy_header(nested, inner, &mut dtypes, limits)?
                 }
                 Stored::Raw(entry) => {
                     archive.pay(entry, limits)?;
                     let size = archive.entry(entry)?.size;
                     spend(&mut limits.array_bytes, size, "size of arrays")?;
                     let size = usize::try_from(size).ok().filter(|&size| isize::try_from(size).is_ok());
-                    Header::raw(size.ok_or_else(missing)?)
+                    (Header::raw(size.ok_or_else(missing)?), Vec::new())
                 }
                 Stored::Memory => return Err(missing()),
             };
             plan.headers.push(header);
+            plan.heads.push(head);
         }
         Ok(plan)
     }
@@ -89,25 +94,37 @@ impl TrustedGraph {
     }
 }
 
+/// What `scipy.sparse.save_npz` writes (scipy 1.17, `sparse/_matrix_io.py`).
+const PARTS: &[&str] = &[
+    "_is_array", "col", "coords", "data", "format", "indices", "indptr", "offsets", "row", "shape",
+];
+
 fn missing() -> Error {
     Error::malformed("skops", Location::default(), "an array is not in the archive")
 }
 
-fn npy_header(archive: &mut Archive<'_>, entry: usize, limits: &mut Limits) -> Result<Header, Error> {
+/// The header of an npy entry, and its bytes.
+fn npy_header(
+    archive: &mut Archive<'_>,
+    entry: usize,
+    dtypes: &mut Dtypes,
+    limits: &mut Limits,
+) -> Result<(Header, Vec<u8>), Error> {
     archive.pay(entry, limits)?;
     let (name, size) = {
         let entry = archive.entry(entry)?;
         (entry.name.clone(), entry.size)
     };
     // Nearly all headers are 128 bytes long.
-    let mut prefix = archive.prefix(entry, 256)?;
-    let header = match read_header(&prefix, &name) {
-        Err(Error::Malformed { .. }) if prefix.len() == 256 => {
+    let mut prefix = archive.prefix(entry, 512)?;
+    let header = match read_header_with(dtypes, &prefix, &name) {
+        Err(Error::Malformed { .. }) if prefix.len() == 512 => {
             prefix = archive.prefix(entry, HEADER_LIMIT)?;
-            read_header(&prefix, &name)?
+            read_header_with(dtypes, &prefix, &name)?
         }
         other => other?,
     };
+    let head = prefix.get(..header.data_offset).unwrap_or_default().to_vec();
     let whole = header.data_offset.checked_add(header.data_bytes);
     if whole.and_then(|whole| u64::try_from(whole).ok()) != Some(size) {
         let at = Location::entry(&name);
@@ -118,7 +135,7 @@ fn npy_header(archive: &mut Archive<'_>, entry: usize, limits: &mut Limits) -> R
         u64::try_from(header.data_bytes).unwrap_or(u64::MAX),
         "size of arrays",
     )?;
-    Ok(header)
+    Ok((header, head))
 }
 
 impl<'a> ArrayPlan<'a> {
@@ -161,9 +178,9 @@ impl<'a> ArrayPlan<'a> {
             let outer = self.nested.len();
             let mut parts = Vec::new();
             for (index, part) in inner.entries().iter().enumerate() {
-                let Some(part) = part.name.strip_suffix(".npy").filter(|part| !part.contains('/')) else {
+                let Some(part) = part.name.strip_suffix(".npy").filter(|part| PARTS.contains(part)) else {
                     let at = Location::entry(&format!("{name}/{}", part.name));
-                    return Err(Error::malformed("skops", at, "an npz holds an entry that is not an array"));
+                    return Err(Error::malformed("skops", at, "an npz holds an entry that is no part of a sparse container"));
                 };
                 let array = match (parts.is_empty(), bytes) {
                     // The first part takes the place of the npz, so that no array is left over.
@@ -203,16 +220,17 @@ impl<'a> ArrayPlan<'a> {
         if buffers.len() != self.headers.len() {
             return Err(missing());
         }
-        for ((stored, header), buffer) in self.stored.iter().zip(&self.headers).zip(&mut buffers) {
+        let planned = self.stored.iter().zip(&self.headers).zip(&self.heads);
+        for (((stored, header), head), buffer) in planned.zip(&mut buffers) {
             let buffer = buffer.as_mut();
             if buffer.len() != header.data_bytes {
                 return Err(missing());
             }
             match *stored {
-                Stored::Npy(entry) | Stored::Raw(entry) => archive.read_into(entry, header.data_offset, buffer)?,
+                Stored::Npy(entry) | Stored::Raw(entry) => archive.read_into(entry, head, buffer)?,
                 Stored::Nested(outer, inner) => {
                     let nested = self.nested.get_mut(outer).ok_or_else(missing)?;
-                    nested.read_into(inner, header.data_offset, buffer)?;
+                    nested.read_into(inner, head, buffer)?;
                 }
                 Stored::Memory => return Err(missing()),
             }
@@ -252,6 +270,22 @@ fn inside<T>(name: &str, result: Result<T, Error>) -> Result<T, Error> {
         },
         other => other,
     })
+}
+
+impl<B: AsRef<[u8]>> VerifiedGraph<B> {
+    /// Verifies every object of `class` by the rules of another class, `name`: for a class that the
+    /// library knows by two names, or that derives from one with rules.
+    ///
+    /// # Errors
+    /// [`Error::Unverified`] where a value breaks a rule.
+    pub fn verify_as(&self, class: GlobalId, name: &str) -> Result<(), Error> {
+        let bytes: Vec<&[u8]> = self.buffers.iter().map(AsRef::as_ref).collect();
+        let arrays = Arrays {
+            headers: &self.headers,
+            bytes: &bytes,
+        };
+        verify::verify_as(&self.graph, arrays, class, name)
+    }
 }
 
 impl<B> VerifiedGraph<B> {

@@ -7,6 +7,8 @@ use super::json::{Cursor, Number, Scalar};
 use super::loaders;
 use super::read::{PROTOCOL, SCHEMA};
 use crate::archive::{Archive, Source, open};
+use std::sync::Arc;
+
 use crate::dtype::{DType, Kind};
 use crate::error::{Error, Location};
 use crate::graph::{Graph, Node, NodeId, Stored};
@@ -38,7 +40,9 @@ pub struct Head {
 /// [`Error::Malformed`] where `schema.json` is missing or no JSON object with a protocol;
 /// [`Error::Limit`] where it is larger or deeper than `limits` allow.
 pub fn head(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Head, Error> {
-    let schema = archive.find(SCHEMA).ok_or_else(|| missing("the archive has no schema.json"))?;
+    let schema = archive
+        .find(SCHEMA)
+        .ok_or_else(|| missing("the archive has no schema.json"))?;
     archive.pay(schema, limits)?;
     let bytes = archive.read(schema, limits.schema_bytes, "size of schema.json")?;
     let mut cursor = Cursor::new(&bytes, SCHEMA, 0);
@@ -58,7 +62,9 @@ pub fn head(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Head, Erro
                     protocol = Some(number);
                 }
             }
-            b"_skops_version" => version = Some(String::from_utf8_lossy(cursor.string(&mut buffer)?).into_owned()),
+            b"_skops_version" => {
+                version = Some(String::from_utf8_lossy(cursor.string(&mut buffer)?).into_owned())
+            }
             _ => cursor.skip(limits.depth, &mut buffer)?,
         }
     }
@@ -81,7 +87,7 @@ pub enum Looked {
         /// The rows and columns that it says it has.
         shape: Vec<u64>,
         /// The type of its elements, where it has data.
-        dtype: Option<DType>,
+        dtype: Option<Arc<DType>>,
         /// How many elements are stored.
         stored: u64,
         /// Bytes of all its parts.
@@ -111,7 +117,9 @@ pub fn look(
     limits: &mut Limits,
 ) -> Result<Option<Looked>, Error> {
     let sparse = matches!(graph.node(node), Node::Sparse(..));
-    let Some(stored) = stored(graph, node) else { return Ok(None) };
+    let Some(stored) = stored(graph, node) else {
+        return Ok(None);
+    };
     Ok(Some(match stored {
         Stored::Npy(entry) => Looked::Array(header(archive, entry, limits)?),
         Stored::Raw(entry) if sparse => look_sparse(archive, entry, limits)?,
@@ -130,7 +138,8 @@ pub fn look_bytes(
     archive: &mut Archive<'_>,
     limits: &mut Limits,
 ) -> Result<Option<Vec<u8>>, Error> {
-    let (Node::Bytes(_) | Node::ByteArray(_), Some(Stored::Raw(entry))) = (graph.node(node), stored(graph, node))
+    let (Node::Bytes(_) | Node::ByteArray(_), Some(Stored::Raw(entry))) =
+        (graph.node(node), stored(graph, node))
     else {
         return Ok(None);
     };
@@ -160,12 +169,18 @@ fn header(archive: &mut Archive<'_>, entry: usize, limits: &mut Limits) -> Resul
     read_header(&prefix, &name)
 }
 
-fn look_sparse(archive: &mut Archive<'_>, entry: usize, limits: &mut Limits) -> Result<Looked, Error> {
+fn look_sparse(
+    archive: &mut Archive<'_>,
+    entry: usize,
+    limits: &mut Limits,
+) -> Result<Looked, Error> {
     archive.pay(entry, limits)?;
     let size = archive.entry(entry)?.size;
     let source = match archive.sub_source(entry)? {
         Some(source) => source,
-        None => Source::Owned(archive.read(entry, size.min(limits.array_bytes), "size of an npz")?),
+        None => {
+            Source::Owned(archive.read(entry, size.min(limits.array_bytes), "size of an npz")?)
+        }
     };
     let mut inner = open(source, limits)?;
     let (mut shape, mut dtype, mut stored, mut bytes) = (Vec::new(), None, 0_u64, 0_u64);
@@ -179,14 +194,22 @@ fn look_sparse(archive: &mut Archive<'_>, entry: usize, limits: &mut Limits) -> 
                 shape = integers(&part, whole.get(part.data_offset..).unwrap_or_default());
             }
             "data.npy" => {
-                let count = part.data_bytes.checked_div(part.dtype.itemsize()).unwrap_or(0);
+                let count = part
+                    .data_bytes
+                    .checked_div(part.dtype.itemsize())
+                    .unwrap_or(0);
                 stored = u64::try_from(count).unwrap_or(u64::MAX);
                 dtype = Some(part.dtype);
             }
             _ => {}
         }
     }
-    Ok(Looked::Sparse { shape, dtype, stored, bytes })
+    Ok(Looked::Sparse {
+        shape,
+        dtype,
+        stored,
+        bytes,
+    })
 }
 
 /// The integers of 4 or 8 bytes of a little-endian array; a negative one counts as 0.

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::json::{Cursor, Number, Scalar};
 use super::loaders::{COMMON, Content, Field, Loader, Part, Row, loader};
 use crate::archive::Archive;
@@ -37,11 +39,12 @@ pub fn read(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Graph, Err
         archive,
         limits,
         frames: Vec::new(),
+        spare: Vec::new(),
         pending: Vec::new(),
-        ids: HashMap::new(),
+        ids: HashMap::default(),
         id_log: Vec::new(),
-        keys: HashMap::new(),
-        names: HashMap::new(),
+        keys: HashMap::default(),
+        names: HashMap::default(),
         buffer: Vec::new(),
         inner: Vec::new(),
         protocol: None,
@@ -117,11 +120,13 @@ struct Reader<'a, 'r, 's> {
     archive: &'r mut Archive<'s>,
     limits: &'r mut Limits,
     frames: Vec<Frame<'a>>,
+    /// Memory of closed nodes, for those to come.
+    spare: Vec<Box<Open<'a>>>,
     pending: Vec<NodeId>,
-    ids: HashMap<i64, NodeId>,
+    ids: HashMap<i64, NodeId, RandomState>,
     id_log: Vec<(i64, NodeId)>,
-    keys: HashMap<String, NodeId>,
-    names: HashMap<(Cow<'a, str>, Cow<'a, str>), GlobalId>,
+    keys: HashMap<String, NodeId, RandomState>,
+    names: HashMap<(Cow<'a, str>, Cow<'a, str>), GlobalId, RandomState>,
     buffer: Vec<u8>,
     inner: Vec<u8>,
     protocol: Option<i64>,
@@ -133,12 +138,16 @@ struct Reader<'a, 'r, 's> {
     old_function: bool,
 }
 
+/// How nopickle writes a reference up to its id, and a scalar without an id up to its content.
+pub(super) const REFERENCE: &str = "\"__loader__\":\"CachedNode\",\"__id__\":";
+pub(super) const SCALAR: &str =
+    "\"__class__\":\"str\",\"__module__\":\"builtins\",\"__loader__\":\"JsonNode\",\"content\":";
+
 const COMMA: &str = "a comma or a closing bracket is missing";
 
 impl<'a> Reader<'a, '_, '_> {
     fn run(mut self) -> Result<Graph, Error> {
-        self.begin_node()?;
-        let mut root = None;
+        let mut root = self.begin_node()?;
         while !self.frames.is_empty() {
             root = self.step()?;
         }
@@ -159,6 +168,21 @@ impl<'a> Reader<'a, '_, '_> {
         if let Some(unnamed) = self.named.iter().position(|&named| !named) {
             let at = Location::entry(&self.archive.entry(unnamed)?.name);
             return Err(Error::malformed("skops", at, "no node names this entry"));
+        }
+        for id in self.graph.ids() {
+            // The object may hold its own method, so this waits until all nodes are read.
+            let Node::Method(method, items) = self.graph.node(id) else { continue };
+            let (module, name) = self.graph.global_parts(method);
+            let object = self.graph.items(items).first().and_then(|&object| self.graph.class(object));
+            let same = object.is_some_and(|class| {
+                Some((module, self.graph.global_parts(class).1)) == name.rsplit_once('.').map(|(class, _)| (module, class))
+                    && self.graph.global_parts(class).0 == module
+            });
+            if !same {
+                let at = Location::byte(SCHEMA, self.graph.place(id));
+                let what = "the object of a method is of another class than the method";
+                return Err(Error::malformed("skops", at, what));
+            }
         }
         let mut held = HashSet::new();
         for stored in self.graph.stored() {
@@ -257,9 +281,12 @@ impl<'a> Reader<'a, '_, '_> {
         at_most(self.limits.depth, found, "nesting of JSON")?;
         let place = self.place();
         self.cursor.expect(b'{', "a node is missing")?;
+        if let Some(node) = self.usual_node(place)? {
+            return Ok(Some(self.deliver(node)));
+        }
         let mark = self.graph.mark();
         let id = self.push(Node::Pending, place)?;
-        self.frames.push(Frame::Node(Box::new(Open {
+        let open = Open {
             id,
             mark,
             id_mark: self.id_log.len(),
@@ -279,7 +306,37 @@ impl<'a> Reader<'a, '_, '_> {
             scalar: None,
             deferred: None,
             resume: None,
-        })));
+        };
+        let frame = match self.spare.pop() {
+            Some(mut spare) => {
+                *spare = open;
+                spare
+            }
+            None => Box::new(open),
+        };
+        self.frames.push(Frame::Node(frame));
+        Ok(None)
+    }
+
+    /// Reads a scalar or a reference in the spelling of nopickle's own files, which are most of the nodes
+    /// of a large graph; `None`, and nothing taken, for any other spelling or node.
+    fn usual_node(&mut self, place: u32) -> Result<Option<NodeId>, Error> {
+        let start = self.cursor;
+        if self.cursor.literal(REFERENCE) {
+            if let Ok(Number::Int(id)) = self.cursor.number()
+                && self.cursor.literal("}")
+                && let Some(&known) = self.ids.get(&id)
+            {
+                return Ok(Some(known));
+            }
+            self.cursor = start;
+        } else if self.cursor.literal(SCALAR) {
+            let node = self.json_content()?;
+            if self.cursor.literal("}") {
+                return self.push(node, place).map(Some);
+            }
+            self.cursor = start;
+        }
         Ok(None)
     }
 
@@ -628,7 +685,8 @@ impl<'a> Reader<'a, '_, '_> {
         let Some(Frame::Node(mut open)) = self.frames.pop() else {
             return Ok(None);
         };
-        let children = self.pending.split_off(open.base.min(self.pending.len()));
+        let base = open.base.min(self.pending.len());
+        let children = if base == self.pending.len() { Vec::new() } else { self.pending.split_off(base) };
         if let Some(id) = open.late_id {
             match self.ids.get(&id).copied() {
                 Some(known) if known > open.id => {
@@ -647,14 +705,17 @@ impl<'a> Reader<'a, '_, '_> {
                     self.ids.remove(&id);
                 }
             }
+            self.spare.push(open);
             return Ok(Some(self.deliver(alias)));
         }
         if let Some(id) = open.late_id {
             self.register(id, open.id);
         }
         let node = self.build(&mut open, &children)?;
-        self.graph.set(open.id, node);
-        Ok(Some(self.deliver(open.id)))
+        let id = open.id;
+        self.graph.set(id, node);
+        self.spare.push(open);
+        Ok(Some(self.deliver(id)))
     }
 
     /// A node whose id is known says nothing new: it is a `CachedNode`, or the same node once more.
@@ -871,7 +932,8 @@ impl Build<'_, '_, '_, '_> {
             Loader::DefaultDict => {
                 let main = self.slot(CONTENT, CONTENT_MISSING)?;
                 let factory = self.slot(1, CONTENT_MISSING)?;
-                if !matches!(self.reader.graph.node(main), Node::Dict(..)) {
+                // A dict with keys that JSON has no form for is made from its pairs.
+                if !matches!(self.reader.graph.node(main), Node::Dict(..) | Node::Construct(..)) {
                     return Err(self.malformed("the items of a defaultdict are not a dict"));
                 }
                 let items = self.link(&[factory, main])?;
@@ -997,10 +1059,6 @@ impl Build<'_, '_, '_, '_> {
         let name = self.slot(0, "a method has no name")?;
         let object = self.slot(1, "a method has no object")?;
         let graph = &self.reader.graph;
-        let same = graph.class(object).map(|class| graph.global_parts(class));
-        if same != Some((&self.module, &self.class)) {
-            return Err(self.malformed("the object of a method is of another class than the method"));
-        }
         let Node::Str(name) = graph.node(name) else {
             return Err(self.malformed("a part that names something is not text"));
         };
@@ -1145,7 +1203,7 @@ impl Build<'_, '_, '_, '_> {
             let keys: Vec<&[u8]> = keys.map(text).collect();
             keys.iter().enumerate().any(|(index, key)| keys.iter().take(index).any(|other| other == key))
         } else {
-            let mut seen = HashSet::with_capacity(pairs.len() / 2);
+            let mut seen = HashSet::with_capacity_and_hasher(pairs.len() / 2, RandomState::default());
             !keys.map(text).all(|key| seen.insert(key))
         };
         if twice {

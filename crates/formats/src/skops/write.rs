@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
 
-use super::read::{PROTOCOL, SCHEMA};
+use super::read::{PROTOCOL, REFERENCE, SCALAR, SCHEMA};
 use crate::archive::{Compression, Pieces, Sink, ZipWriter};
 use crate::graph::{ArrayId, GlobalId, Graph, Items, Node, NodeId};
 use crate::npy::write_header;
@@ -293,7 +293,7 @@ impl<'g> Writer<'g> {
     }
 
     fn reference(&mut self, id: u32) {
-        self.json.push("\"__loader__\":\"CachedNode\",\"__id__\":");
+        self.json.push(REFERENCE);
         self.json.number(id);
         self.json.push("}");
     }
@@ -320,11 +320,12 @@ impl<'g> Writer<'g> {
 
     /// A `JsonNode` whose value is the JSON text `inner`.
     fn scalar(&mut self, inner: &[u8]) {
-        self.json.push("\"__class__\":\"str\",\"__module__\":\"builtins\",\"__loader__\":\"JsonNode\",\"content\":\"");
+        self.json.push(SCALAR);
         let mut out = std::mem::take(&mut self.scratch);
         out.clear();
+        out.push(b'"');
         escape(&mut out, inner);
-        out.extend_from_slice(b"\",\"is_json\":true}");
+        out.extend_from_slice(b"\"}");
         self.json.raw(&out);
         self.scratch = out;
     }
@@ -539,6 +540,7 @@ impl<'g> Writer<'g> {
         Ok(())
     }
 
+    /// `start`, `stop` and `step` stand as plain JSON.
     fn slice(&mut self, items: Items) -> io::Result<()> {
         self.names("builtins", "slice", "SliceNode");
         for (index, name) in ["start", "stop", "step"].into_iter().enumerate() {
@@ -548,6 +550,12 @@ impl<'g> Writer<'g> {
                 Node::BigInt(digits) => self.graph.text(digits).to_owned(),
                 Node::Bool(value) => value.to_string(),
                 Node::Float(value) => float(value),
+                Node::Str(text) => {
+                    let mut out = Vec::from(*b"\"");
+                    escape(&mut out, self.graph.text(text).as_bytes());
+                    out.push(b'"');
+                    String::from_utf8(out).map_err(|_| io::ErrorKind::InvalidInput)?
+                }
                 _ => return Err(io::ErrorKind::InvalidInput.into()),
             };
             let before = if index == 0 { ",\"content\":{" } else { "," };
@@ -696,5 +704,13 @@ fn float(value: f64) -> String {
     }
     let mut text = String::new();
     let _ = write!(text, "{value:?}");
+    // Exponents as Python's `repr` writes them: a sign, and two digits at least.
+    if let Some((digits, exponent)) = text.split_once('e') {
+        let (sign, exponent) = match exponent.strip_prefix('-') {
+            Some(rest) => ('-', rest),
+            None => ('+', exponent),
+        };
+        text = format!("{digits}e{sign}{exponent:0>2}");
+    }
     text
 }

@@ -1,6 +1,6 @@
 //! What the verifiers of estimators ask of attributes.
 
-use super::{Refusal, Value};
+use super::{ArrayView, Refusal, Value};
 use crate::dtype::Kind;
 
 /// The lengths of a C-ordered array of `N` dimensions whose elements are of this kind and size.
@@ -77,6 +77,28 @@ pub(super) fn csr_shape(value: Value<'_>) -> Option<(usize, usize)> {
     Some((side(0)?, side(1)?))
 }
 
+/// Refuses an array of another class than `numpy.ndarray` among the attributes and arguments of an object.
+///
+/// skops calls the class with the array (`io/_numpy.py`, `NdArrayNode`), so a `numpy.matrix` has two dimensions whatever
+/// the file says, and its length is not the one that a verifier sees. numpy scalars are held to their array elsewhere.
+pub(super) fn refuse_other_arrays(object: Value<'_>) -> Result<(), Refusal> {
+    for held in [object.state(), object.args()].into_iter().flatten() {
+        let pairs = held.entries().unwrap_or_default();
+        let items = held.items().unwrap_or_default();
+        for value in pairs.into_iter().map(|(_, value)| value).chain(items) {
+            let lengths = value.array().map(ArrayView::shape);
+            if lengths.is_some_and(|lengths| !lengths.is_empty())
+                && value.class() != Some("numpy.ndarray")
+            {
+                return Err(
+                    value.refuse("an attribute is an array of another class than numpy.ndarray")
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a state that is not a plain `dict`, and in it an attribute with one of these names
 /// (sorted): an attribute of an instance is found before a method or a constant of its class.
 pub(super) fn refuse_names(estimator: Value<'_>, names: &[&str]) -> Result<(), Refusal> {
@@ -133,6 +155,8 @@ pub(super) mod given {
         Objects(Vec<i64>, Vec<Given>),
         /// Class, arguments and state.
         Built(&'static str, Vec<Given>, Box<Given>),
+        /// An array of another class than `numpy.ndarray`.
+        Other(&'static str, Box<Given>),
         /// Function and keyword arguments.
         Partial(&'static str, Vec<(&'static str, Given)>),
     }
@@ -250,10 +274,9 @@ pub(super) mod given {
                 Given::Global(name) => Node::Global(self.class(name)),
                 Given::Array(dtype, shape, bytes) => {
                     self.headers.push(Header {
-                        dtype: dtype.clone(),
+                        dtype: std::sync::Arc::new(dtype.clone()),
                         shape: shape.clone(),
                         fortran: false,
-                        text: String::new(),
                         data_offset: 0,
                         data_bytes: bytes.len(),
                     });
@@ -310,6 +333,11 @@ pub(super) mod given {
                     let children = [self.add(&Given::Tuple(arguments.clone())), self.add(state)];
                     Node::Construct(self.class(class), self.graph.link(&children).unwrap())
                 }
+                Given::Other(class, array) => {
+                    let array = self.add(array);
+                    let array = self.graph.array_of(array).unwrap();
+                    Node::Array(self.class(class), array)
+                }
                 Given::Partial(function, keywords) => {
                     let children = [
                         self.add(&Given::Global(function)),
@@ -340,5 +368,29 @@ pub(super) mod given {
             let (module, name) = name.rsplit_once('.').unwrap();
             self.graph.global(module, name).unwrap()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::given::Given;
+    use super::*;
+
+    #[test]
+    fn arrays_of_other_classes_are_refused_and_scalars_are_not() {
+        let object = |class, shape: &[usize]| {
+            let array = Given::Other(class, Box::new(Given::zeros(shape)));
+            let pairs = Given::Dict(vec![("_subcluster_norms", array.clone())]);
+            let arguments = Given::Construct("a.B", Box::new(Given::Tuple(vec![array])));
+            let refused = Given::Object("a.B", Box::new(pairs)).refusal(refuse_other_arrays);
+            assert_eq!(arguments.refusal(refuse_other_arrays), refused);
+            refused
+        };
+        assert_eq!(object("numpy.ndarray", &[3]), None);
+        assert_eq!(object("numpy.float64", &[]), None);
+        assert_eq!(
+            object("numpy.matrix", &[3]),
+            Some("an attribute is an array of another class than numpy.ndarray")
+        );
     }
 }

@@ -295,7 +295,7 @@ mod tests {
 
     fn text(value: &[u8], size: usize) -> Given {
         let dtype = DType::parse(&format!("|S{size}")).unwrap();
-        Given::Array(dtype, vec![value.len() / size], value.to_vec())
+        Given::Array(dtype, vec![value.chunks(size).count()], value.to_vec())
     }
 
     fn floats(values: &[f64]) -> Given {

@@ -342,8 +342,11 @@ fn is_foreign(name: &str) -> bool {
     let package = name.split('.').next().unwrap_or_default();
     !matches!(
         package,
-        "builtins"
+        "_loss"
+            | "builtins"
             | "collections"
+            | "datetime"
+            | "decimal"
             | "functools"
             | "itertools"
             | "lightgbm"
@@ -544,5 +547,13 @@ mod tests {
             short.refusal(verify),
             Some("the training data of a callable kernel does not have shape_fit_[0] rows")
         );
+    }
+
+    #[test]
+    fn no_name_that_is_trusted_by_default_counts_as_the_code_of_the_user() {
+        for (name, _) in crate::default_names() {
+            assert!(!is_foreign(name), "{name}");
+        }
+        assert!(is_foreign("my_package.kernels.graph_kernel"));
     }
 }

@@ -6,12 +6,14 @@ use super::{Refusal, Value};
 /// Loss objects that are made again by their constructor.
 ///
 /// `sklearn.linear_model._sgd_fast` (scikit-learn 1.9.1 `_sgd_fast.pyx.tp`; `Huber`, `Log` and
-/// `SquaredLoss` up to 1.5) and `sklearn._loss._loss` (`_loss.pyx.tp`) hold at most one C double,
+/// `SquaredLoss` up to 1.5) and `sklearn._loss._loss`
+/// (`_loss.pyx.tp`; 1.5 to 1.8 call the module `_loss`) hold at most one C double,
 /// which is the whole of their `__reduce__`: threshold, epsilon, `c`, power, quantile or delta.
 /// They index nothing that stands in a file: the arrays that they loop over are made by `fit`. So
 /// the rule is the constructor's signature:
 ///
-/// - The arguments are a tuple of as many numbers as the class keeps.
+/// - The arguments are a tuple of as many numbers as the class keeps. (skops 0.9 and 0.10 write none
+///   and lose the number; such a loss holds zero.)
 /// - There is no other state.
 pub(super) fn verify(loss: Value<'_>) -> Result<(), Refusal> {
     let class = loss.class().unwrap_or_default();
@@ -28,17 +30,12 @@ pub(super) fn verify(loss: Value<'_>) -> Result<(), Refusal> {
         | "SquaredHinge" => 1,
         _ => 0,
     };
-    let arguments = loss.args().and_then(tuple);
-    if let Some(arguments) = &arguments
-        && (arguments.len() != expected
-            || arguments.iter().any(|argument| argument.float().is_none()))
-    {
-        return Err(
-            loss.refuse("the arguments of a loss are not the numbers that its constructor takes")
-        );
-    }
-    if arguments.is_none() && (expected > 0 || loss.args().is_some()) {
-        return Err(loss.refuse("a loss is made without its constructor's arguments"));
+    if let Some(arguments) = loss.args() {
+        let numbers = tuple(arguments).filter(|items| items.len() == expected);
+        if numbers.is_none_or(|items| items.iter().any(|item| item.float().is_none())) {
+            return Err(loss
+                .refuse("the arguments of a loss are not the numbers that its constructor takes"));
+        }
     }
     let is_empty = |state: Value<'_>| {
         state.is_none()
@@ -82,9 +79,12 @@ mod tests {
             assert_eq!(made(class, arguments).refusal(verify), refused, "{class}");
         }
         let bare = Given::Object("sklearn._loss._loss.CyHuberLoss", Box::new(Given::None));
+        assert_eq!(bare.refusal(verify), None);
+        let numbers = Given::Tuple(vec![number()]);
+        let stateful = Given::Object("sklearn._loss._loss.CyHuberLoss", Box::new(numbers));
         assert_eq!(
-            bare.refusal(verify),
-            Some("a loss is made without its constructor's arguments")
+            stateful.refusal(verify),
+            Some("a loss has a state besides its constructor's arguments")
         );
     }
 }

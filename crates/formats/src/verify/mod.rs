@@ -31,7 +31,7 @@ mod value;
 mod vocabulary;
 
 use crate::error::{Error, Location};
-use crate::graph::{Graph, Node, NodeId};
+use crate::graph::{GlobalId, Graph, Node, NodeId};
 pub(crate) use value::{ArrayView, Arrays, Column, Value};
 
 /// Which rule a value breaks, and where.
@@ -46,6 +46,17 @@ pub(crate) type Verify = fn(Value<'_>) -> Result<(), Refusal>;
 
 /// Every class whose values native code relies on, sorted by full name.
 pub(crate) const VERIFIERS: &[(&str, Verify)] = &[
+    ("_loss.CyAbsoluteError", linear_losses::verify),
+    ("_loss.CyExponentialLoss", linear_losses::verify),
+    ("_loss.CyHalfBinomialLoss", linear_losses::verify),
+    ("_loss.CyHalfGammaLoss", linear_losses::verify),
+    ("_loss.CyHalfMultinomialLoss", linear_losses::verify),
+    ("_loss.CyHalfPoissonLoss", linear_losses::verify),
+    ("_loss.CyHalfSquaredError", linear_losses::verify),
+    ("_loss.CyHalfTweedieLoss", linear_losses::verify),
+    ("_loss.CyHalfTweedieLossIdentity", linear_losses::verify),
+    ("_loss.CyHuberLoss", linear_losses::verify),
+    ("_loss.CyPinballLoss", linear_losses::verify),
     ("numpy.random.BitGenerator", random::refuse_alone),
     ("numpy.random.Generator", random::verify),
     ("numpy.random.MT19937", random::refuse_alone),
@@ -101,68 +112,29 @@ pub(crate) const VERIFIERS: &[(&str, Verify)] = &[
     ("sklearn.cluster._kmeans.KMeans", clusters::verify),
     ("sklearn.cluster._kmeans.MiniBatchKMeans", clusters::verify),
     ("sklearn.decomposition._dict_learning.DictionaryLearning", decomposition::verify_dictionary),
-    (
-        "sklearn.decomposition._dict_learning.MiniBatchDictionaryLearning",
-        decomposition::verify_dictionary,
-    ),
+    ("sklearn.decomposition._dict_learning.MiniBatchDictionaryLearning", decomposition::verify_dictionary),
     ("sklearn.decomposition._lda.LatentDirichletAllocation", decomposition::verify_dirichlet),
     ("sklearn.ensemble._gb.GradientBoostingClassifier", tree_estimators::gradient_boosting),
     ("sklearn.ensemble._gb.GradientBoostingRegressor", tree_estimators::gradient_boosting),
-    (
-        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-        hist_gradient_boosting::bin_mapper,
-    ),
-    (
-        "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier",
-        hist_gradient_boosting::estimator,
-    ),
-    (
-        "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingRegressor",
-        hist_gradient_boosting::estimator,
-    ),
-    (
-        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-        hist_gradient_boosting::predictor,
-    ),
+    ("sklearn.ensemble._hist_gradient_boosting.binning._BinMapper", hist_gradient_boosting::bin_mapper),
+    ("sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier", hist_gradient_boosting::estimator),
+    ("sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingRegressor", hist_gradient_boosting::estimator),
+    ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", hist_gradient_boosting::predictor),
     ("sklearn.feature_extraction._dict_vectorizer.DictVectorizer", vocabulary::verify),
     ("sklearn.feature_extraction._hash.FeatureHasher", vocabulary::verify_hasher),
     ("sklearn.feature_extraction.text.CountVectorizer", vocabulary::verify),
     ("sklearn.feature_extraction.text.HashingVectorizer", vocabulary::verify_hasher),
     ("sklearn.feature_extraction.text.TfidfVectorizer", vocabulary::verify),
-    (
-        "sklearn.linear_model._coordinate_descent.ElasticNet",
-        linear_models::verify_coordinate_descent,
-    ),
-    (
-        "sklearn.linear_model._coordinate_descent.ElasticNetCV",
-        linear_models::verify_coordinate_descent,
-    ),
+    ("sklearn.linear_model._coordinate_descent.ElasticNet", linear_models::verify_coordinate_descent),
+    ("sklearn.linear_model._coordinate_descent.ElasticNetCV", linear_models::verify_coordinate_descent),
     ("sklearn.linear_model._coordinate_descent.Lasso", linear_models::verify_coordinate_descent),
     ("sklearn.linear_model._coordinate_descent.LassoCV", linear_models::verify_coordinate_descent),
-    (
-        "sklearn.linear_model._coordinate_descent.MultiTaskElasticNet",
-        linear_models::verify_coordinate_descent,
-    ),
-    (
-        "sklearn.linear_model._coordinate_descent.MultiTaskElasticNetCV",
-        linear_models::verify_coordinate_descent,
-    ),
-    (
-        "sklearn.linear_model._coordinate_descent.MultiTaskLasso",
-        linear_models::verify_coordinate_descent,
-    ),
-    (
-        "sklearn.linear_model._coordinate_descent.MultiTaskLassoCV",
-        linear_models::verify_coordinate_descent,
-    ),
-    (
-        "sklearn.linear_model._passive_aggressive.PassiveAggressiveClassifier",
-        linear_models::verify_gradient_descent,
-    ),
-    (
-        "sklearn.linear_model._passive_aggressive.PassiveAggressiveRegressor",
-        linear_models::verify_gradient_descent,
-    ),
+    ("sklearn.linear_model._coordinate_descent.MultiTaskElasticNet", linear_models::verify_coordinate_descent),
+    ("sklearn.linear_model._coordinate_descent.MultiTaskElasticNetCV", linear_models::verify_coordinate_descent),
+    ("sklearn.linear_model._coordinate_descent.MultiTaskLasso", linear_models::verify_coordinate_descent),
+    ("sklearn.linear_model._coordinate_descent.MultiTaskLassoCV", linear_models::verify_coordinate_descent),
+    ("sklearn.linear_model._passive_aggressive.PassiveAggressiveClassifier", linear_models::verify_gradient_descent),
+    ("sklearn.linear_model._passive_aggressive.PassiveAggressiveRegressor", linear_models::verify_gradient_descent),
     ("sklearn.linear_model._perceptron.Perceptron", linear_models::verify_gradient_descent),
     ("sklearn.linear_model._sgd_fast.EpsilonInsensitive", linear_losses::verify),
     ("sklearn.linear_model._sgd_fast.Hinge", linear_losses::verify),
@@ -172,18 +144,9 @@ pub(crate) const VERIFIERS: &[(&str, Verify)] = &[
     ("sklearn.linear_model._sgd_fast.SquaredEpsilonInsensitive", linear_losses::verify),
     ("sklearn.linear_model._sgd_fast.SquaredHinge", linear_losses::verify),
     ("sklearn.linear_model._sgd_fast.SquaredLoss", linear_losses::verify),
-    (
-        "sklearn.linear_model._stochastic_gradient.SGDClassifier",
-        linear_models::verify_gradient_descent,
-    ),
-    (
-        "sklearn.linear_model._stochastic_gradient.SGDOneClassSVM",
-        linear_models::verify_gradient_descent,
-    ),
-    (
-        "sklearn.linear_model._stochastic_gradient.SGDRegressor",
-        linear_models::verify_gradient_descent,
-    ),
+    ("sklearn.linear_model._stochastic_gradient.SGDClassifier", linear_models::verify_gradient_descent),
+    ("sklearn.linear_model._stochastic_gradient.SGDOneClassSVM", linear_models::verify_gradient_descent),
+    ("sklearn.linear_model._stochastic_gradient.SGDRegressor", linear_models::verify_gradient_descent),
     ("sklearn.metrics._dist_metrics.BrayCurtisDistance32", distance_metric::verify),
     ("sklearn.metrics._dist_metrics.BrayCurtisDistance64", distance_metric::verify),
     ("sklearn.metrics._dist_metrics.CanberraDistance32", distance_metric::verify),
@@ -273,9 +236,27 @@ pub(crate) fn verify(graph: &Graph, arrays: Arrays<'_>) -> Result<(), Error> {
         }
         arrays::verify(graph, arrays, id).map_err(|refusal| unverified(graph, id, refusal))?;
         let Some(Some(row)) = rows.get(class.index()) else { continue };
-        row(Value::new(graph, arrays, id)).map_err(|refusal| unverified(graph, id, refusal))?;
+        let object = Value::new(graph, arrays, id);
+        attributes::refuse_other_arrays(object)
+            .and_then(|()| row(object))
+            .map_err(|refusal| unverified(graph, id, refusal))?;
     }
     holders::verify(graph, arrays).map_err(|refusal| unverified(graph, refusal.node, refusal))
+}
+
+/// Checks every object of `class` by the rules of another class.
+pub(crate) fn verify_as(graph: &Graph, arrays: Arrays<'_>, class: GlobalId, name: &str) -> Result<(), Error> {
+    let row = VERIFIERS.binary_search_by(|row| row.0.cmp(name)).ok();
+    let Some(&(_, row)) = row.and_then(|row| VERIFIERS.get(row)) else {
+        return Ok(());
+    };
+    for id in graph.ids().filter(|&id| graph.class(id) == Some(class)) {
+        if matches!(graph.node(id), Node::Global(_) | Node::Function(_)) {
+            continue;
+        }
+        row(Value::new(graph, arrays, id)).map_err(|refusal| unverified(graph, id, refusal))?;
+    }
+    Ok(())
 }
 
 /// The error for a rule that `object`, or something below it, breaks.

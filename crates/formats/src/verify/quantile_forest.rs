@@ -38,7 +38,7 @@ struct Shape {
 /// - A sparse state holds `matrix1` and `matrix2`, whose sides are those that its shapes ask for, without two entries
 ///   of one place, and not absurdly many zeros.
 pub(super) fn forest(forest: Value<'_>) -> Result<(), Refusal> {
-    let Some(found) = Shape::of(forest) else {
+    let (Some(parts), Some(found)) = (Parts::of(forest), Shape::of(forest)) else {
         return Err(forest.refuse(
             "the arguments are not training targets, leaf samples, leaf bounds and a flag",
         ));
@@ -47,14 +47,10 @@ pub(super) fn forest(forest: Value<'_>) -> Result<(), Refusal> {
         return Err(forest.refuse("the leaf samples have not the outputs of the training targets"));
     }
     let in_range = |value: i64| usize::try_from(value).is_ok_and(|sample| sample <= found.n_train);
-    let (targets, dense, sparse) = match Parts::of(forest) {
-        Some(parts) => (parts.y_train, parts.y_train_leaves, parts.sparse),
-        None => return Err(forest.refuse("the arguments are not those of a quantile forest")),
-    };
-    if targets.all_floats(|value| !value.is_nan()) != Some(true) {
+    if parts.y_train.all_floats(|value| !value.is_nan()) != Some(true) {
         return Err(forest.refuse("a training target is not a number"));
     }
-    let samples = if sparse {
+    let samples = if parts.sparse {
         for name in ["matrix1", "matrix2"] {
             let matrix = forest.get(name).and_then(Sparse::of);
             if matrix.is_none_or(|matrix| !matrix.is_plain()) {
@@ -68,7 +64,7 @@ pub(super) fn forest(forest: Value<'_>) -> Result<(), Refusal> {
             .and_then(Sparse::of)
             .and_then(|matrix| matrix.data.all_ints(in_range))
     } else {
-        dense.all_ints(in_range)
+        parts.y_train_leaves.all_ints(in_range)
     };
     if samples == Some(true) {
         Ok(())

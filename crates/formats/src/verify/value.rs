@@ -201,6 +201,11 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// All values that stand directly in this one: keys and items, state and arguments.
+    pub(crate) fn children(self) -> impl Iterator<Item = Self> {
+        self.graph.children(self.node).iter().map(move |&id| self.at(id))
+    }
+
     /// Whether the value is an object that is made without its class being called.
     pub(crate) fn is_object(self) -> bool {
         matches!(self.graph.node(self.node), Node::Object(..))

@@ -1,0 +1,407 @@
+//! `nopickle inspect`: what is in a model.
+
+mod json;
+mod tree;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::io::{self, Write};
+
+use nopickle_formats::archive::Archive;
+use nopickle_formats::skops::{self, Head, Looked};
+use nopickle_formats::{Error, Graph, Limits, NodeId, Policy, Role, Untrusted, verified_classes};
+
+use crate::args::Inspect;
+use crate::exit;
+use crate::model;
+use crate::output::{self, Line, Paint, Style, clean, clean_name, count, counted};
+
+/// A file that was read, and what was decided about it.
+struct Seen {
+    policy: Policy,
+    limits: Limits,
+    head: Head,
+    verifiers: HashSet<&'static str>,
+    graph: Graph,
+    /// Why it would not load; `None` where everything was trusted and verified.
+    problem: Option<Problem>,
+    names: Vec<Used>,
+    /// The names that are not trusted, by the node that asks for them.
+    untrusted: HashMap<NodeId, Vec<usize>>,
+    /// The node that breaks a rule, and the rule.
+    broken: Option<(NodeId, &'static str)>,
+}
+
+enum Problem {
+    /// A rule, a name or a value is not as it must be.
+    Error(Error),
+    /// Nothing was verified, as was asked for.
+    NotVerified,
+}
+
+impl Seen {
+    fn code(&self) -> u8 {
+        match &self.problem {
+            None => exit::FINE,
+            Some(Problem::Error(error)) => exit::tell(error).code,
+            Some(Problem::NotVerified) => exit::UNANSWERED,
+        }
+    }
+
+    fn has_verifier(&self, class: &str) -> bool {
+        self.verifiers.contains(class)
+    }
+
+    /// Whether a class has a verifier, and all its objects in the model passed.
+    fn verified(&self, class: &str) -> bool {
+        self.problem.is_none() && self.has_verifier(class)
+    }
+
+    /// Whether a name is trusted because the caller says so.
+    fn added(&self, name: &str) -> bool {
+        let known = self
+            .names
+            .binary_search_by(|known| known.name.as_str().cmp(name));
+        known.is_ok_and(|index| self.names[index].trust == Some("added"))
+    }
+
+    /// What stands in the entry of an array.
+    fn look(&self, archive: &mut Archive<'_>, node: NodeId) -> Result<Option<Looked>, Error> {
+        // Each look may cost what a load may: it reads a header.
+        skops::look(&self.graph, node, archive, &mut self.limits.clone())
+    }
+}
+
+/// A name of code in the model.
+struct Used {
+    name: String,
+    /// The most that it is used for.
+    role: Role,
+    uses: usize,
+    /// The byte of the first use.
+    offset: u64,
+    /// `default`, `added`, or `None` where it is not trusted.
+    trust: Option<&'static str>,
+}
+
+pub(crate) fn run(args: &Inspect) -> io::Result<u8> {
+    let (seen, mut archive) = match see(args) {
+        Ok(seen) => seen,
+        Err(error) => {
+            output::complain(&args.file, &error)?;
+            return Ok(exit::tell(&error).code);
+        }
+    };
+    let out = &mut io::BufWriter::new(io::stdout().lock());
+    if args.json {
+        json::write(out, args, &seen, &mut archive)?;
+    } else {
+        let style = Style::of_stdout(&args.colour);
+        header(out, style, args, &seen, &archive)?;
+        names(out, style, args.all, &seen)?;
+        tree::write(out, style, args, &seen, &mut archive)?;
+    }
+    out.flush()?;
+    match &seen.problem {
+        Some(Problem::Error(error)) => output::hint(exit::tell(error).hint, &args.file)?,
+        Some(Problem::NotVerified) => output::hint(
+            "leave out --no-arrays to have the values verified",
+            &args.file,
+        )?,
+        None => {}
+    }
+    Ok(seen.code())
+}
+
+/// Reads a file and decides about it.
+fn see(args: &Inspect) -> Result<(Seen, Archive<'static>), Error> {
+    let file = model::open(&args.file)?;
+    let (policy, limits) = (args.trust.policy(), args.limits.limits());
+    let (mut archive, graph) = read(&file, &limits)?;
+    let head = skops::head(&mut archive, &mut limits.clone())?;
+    let names = names_of(&graph, &policy);
+    let refused = graph.untrusted(&policy);
+    let (graph, problem) = if !refused.is_empty() {
+        let untrusted = Untrusted {
+            entry: graph.entry().to_owned(),
+            names: refused,
+        };
+        (graph, Some(Problem::Error(untrusted.into())))
+    } else if args.no_arrays {
+        (graph, Some(Problem::NotVerified))
+    } else {
+        // To be verified, the graph is used up: what is shown is read again.
+        let answer = graph
+            .trust(&policy)
+            .map_err(Error::from)
+            .and_then(|trusted| trusted.verify(&mut archive, &mut limits.clone()));
+        let problem = answer.err().map(Problem::Error);
+        (read(&file, &limits)?.1, problem)
+    };
+    let mut untrusted = HashMap::<NodeId, Vec<usize>>::new();
+    if let Some(Problem::Error(Error::Untrusted(_))) = &problem {
+        for reference in graph.references() {
+            let name = graph.name(reference.global);
+            if !policy.grants(name, reference.role)
+                && let Ok(index) = names.binary_search_by(|known| known.name.as_str().cmp(name))
+            {
+                let known = untrusted.entry(reference.node).or_default();
+                if !known.contains(&index) {
+                    known.push(index);
+                }
+            }
+        }
+    }
+    let broken = match &problem {
+        Some(Problem::Error(Error::Unverified { at, what, .. })) => {
+            let mut here = graph
+                .ids()
+                .filter(|&id| at.entry == graph.entry() && at.offset == Some(graph.place(id)));
+            here.next().map(|id| (id, *what))
+        }
+        _ => None,
+    };
+    let seen = Seen {
+        policy,
+        limits,
+        head,
+        verifiers: verified_classes().collect(),
+        graph,
+        problem,
+        names,
+        untrusted,
+        broken,
+    };
+    Ok((seen, archive))
+}
+
+fn read(file: &File, limits: &Limits) -> Result<(Archive<'static>, Graph), Error> {
+    let mut limits = limits.clone();
+    let mut archive = model::entries(file, &mut limits)?;
+    let graph = skops::read(&mut archive, &mut limits)?;
+    Ok((archive, graph))
+}
+
+/// Every name of code in the graph, sorted.
+fn names_of(graph: &Graph, policy: &Policy) -> Vec<Used> {
+    let mut names = BTreeMap::<&str, Used>::new();
+    for reference in graph.references() {
+        let (name, offset) = (graph.name(reference.global), graph.place(reference.node));
+        let known = names.entry(name).or_insert_with(|| Used {
+            name: name.to_owned(),
+            role: reference.role,
+            uses: 0,
+            offset,
+            trust: None,
+        });
+        known.uses += 1;
+        known.role = known.role.max(reference.role);
+        known.offset = known.offset.min(offset);
+    }
+    let mut names: Vec<Used> = names.into_values().collect();
+    for name in &mut names {
+        name.trust = policy.reason(&name.name, name.role);
+    }
+    names
+}
+
+/// What the file is, how large, and the answer.
+fn header(
+    out: &mut impl Write,
+    style: Style,
+    args: &Inspect,
+    seen: &Seen,
+    archive: &Archive<'_>,
+) -> io::Result<()> {
+    let entries = archive.entries();
+    let mut field = |name: &str, pieces: Vec<(Paint, String)>| {
+        let mut line = Line::default();
+        line.push(Paint::Faint, format!("{name:<9}"));
+        for (paint, text) in pieces {
+            line.push(paint, text);
+        }
+        line.keep_whole();
+        line.write(out, style)
+    };
+    field("file", vec![(Paint::Strong, output::path(&args.file))])?;
+    let writer = seen
+        .head
+        .version
+        .as_deref()
+        .map_or("nobody says which", |version| version);
+    let text = format!(
+        "skops protocol {}, written by skops {}",
+        seen.head.protocol,
+        clean(writer)
+    );
+    field("format", vec![(Paint::Plain, text)])?;
+    let mut methods: Vec<&str> = entries
+        .iter()
+        .map(nopickle_formats::archive::Entry::method)
+        .collect();
+    methods.sort_unstable();
+    methods.dedup();
+    let inside: u64 = entries
+        .iter()
+        .fold(0, |all, entry| all.saturating_add(entry.size));
+    let text = format!(
+        "{} in {}, {}: schema.json {}, arrays {}",
+        output::bytes(archive.len()),
+        counted(entries.len(), "entry", "entries"),
+        methods.join(" and "),
+        output::bytes(seen.head.schema_bytes),
+        output::bytes(inside.saturating_sub(seen.head.schema_bytes)),
+    );
+    field("size", vec![(Paint::Plain, text)])?;
+    let text = format!(
+        "{}, {}",
+        counted(seen.graph.len(), "object", "objects"),
+        counted(seen.graph.array_count(), "array", "arrays")
+    );
+    field("holds", vec![(Paint::Plain, text)])?;
+    let of = |trust| seen.names.iter().filter(|name| name.trust == trust).count();
+    let all = counted(seen.names.len(), "name of code", "names of code");
+    let mut names = vec![match seen.names.len() {
+        0 => (Paint::Plain, "none: nothing in it is imported".to_owned()),
+        _ => (
+            Paint::Plain,
+            format!(
+                "{all}: {} trusted by default",
+                count(of(Some("default")) as u64)
+            ),
+        ),
+    }];
+    if of(Some("added")) > 0 {
+        names.push((
+            Paint::Plain,
+            format!(", {} by --trust", count(of(Some("added")) as u64)),
+        ));
+    }
+    if of(None) > 0 {
+        names.push((
+            Paint::Bad,
+            format!(", {} not trusted", count(of(None) as u64)),
+        ));
+    }
+    field("names", names)?;
+    let code = seen.code();
+    let (word, why) = match &seen.problem {
+        None => (exit::words(code), verified_words(seen)),
+        Some(Problem::Error(Error::Untrusted(untrusted))) => {
+            let names = counted(untrusted.names.len(), "name is", "names are");
+            (
+                exit::words(code),
+                format!(": {names} not trusted; the values are not verified"),
+            )
+        }
+        Some(Problem::Error(error @ Error::Unverified { .. })) => {
+            (exit::words(code), format!(": {error}"))
+        }
+        Some(Problem::Error(error)) => (
+            exit::words(code),
+            format!(": not verified, because {error}"),
+        ),
+        Some(Problem::NotVerified) => (
+            "trusted",
+            ", and not verified, as --no-arrays asks".to_owned(),
+        ),
+    };
+    field(
+        "answer",
+        vec![
+            (Paint::answer(code), word.to_owned()),
+            (Paint::Plain, clean_name(&why).into_owned()),
+        ],
+    )
+}
+
+fn verified_words(seen: &Seen) -> String {
+    let classes = seen
+        .names
+        .iter()
+        .filter(|name| seen.verified(&name.name))
+        .count();
+    match classes {
+        0 => ": its classes have no values to verify".to_owned(),
+        _ => format!(
+            ": the values of {} were checked",
+            counted(classes, "class", "classes")
+        ),
+    }
+}
+
+/// The names of code in the model, those that are not trusted first.
+fn names(out: &mut impl Write, style: Style, all: bool, seen: &Seen) -> io::Result<()> {
+    const SHOWN: usize = 12;
+    if seen.names.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    let mut sorted: Vec<&Used> = seen.names.iter().collect();
+    let rank = |name: &Used| match name.trust {
+        None => 0,
+        Some("added") => 1,
+        Some(_) => 2,
+    };
+    sorted.sort_by_key(|name| rank(name));
+    let must = sorted.iter().filter(|name| rank(name) < 2).count();
+    let shown = if all || sorted.len() <= SHOWN + 1 {
+        sorted.len()
+    } else {
+        must.max(SHOWN)
+    };
+    let longest = sorted
+        .iter()
+        .take(shown)
+        .map(|name| clean_name(&name.name).len())
+        .max()
+        .unwrap_or(0);
+    for name in sorted.iter().take(shown) {
+        let mut line = Line::default();
+        let text = clean_name(&name.name);
+        let (paint, words) = match name.trust {
+            None => (Paint::Bad, "not trusted"),
+            Some("added") => (Paint::Doubt, "trusted by --trust"),
+            Some(_) if seen.verified(&name.name) => (Paint::Good, "trusted, verified"),
+            Some(_) => (Paint::Good, "trusted"),
+        };
+        line.push(
+            if name.trust.is_none() {
+                Paint::Bad
+            } else {
+                Paint::Plain
+            },
+            format!("  {text:<longest$}"),
+        );
+        line.push(
+            Paint::Faint,
+            format!("  {:>5} x  ", count(name.uses as u64)),
+        );
+        line.push(paint, words);
+        if name.trust.is_none() {
+            let wanted = match name.role {
+                Role::Value => "stands as a value",
+                Role::Instance => "is made",
+                Role::Call => "is called",
+            };
+            line.push(
+                Paint::Plain,
+                format!(": {wanted}, {}@{}", seen.graph.entry(), name.offset),
+            );
+            line.keep_whole();
+        }
+        line.write(out, style)?;
+    }
+    if shown < sorted.len() {
+        let mut line = Line::default();
+        line.push(
+            Paint::Faint,
+            format!(
+                "  {} more, all trusted; --all shows them",
+                count((sorted.len() - shown) as u64)
+            ),
+        );
+        line.write(out, style)?;
+    }
+    Ok(())
+}

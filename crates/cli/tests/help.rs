@@ -1,0 +1,73 @@
+//! The help texts, as people see them: `tests/help/*.txt`.
+//!
+//! Where one changes on purpose: `BLESS=1 cargo test -p nopickle-cli --test help`.
+
+#![allow(missing_docs, reason = "a test")]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+fn help(args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_nopickle"))
+        .args(args)
+        .env_remove("COLUMNS")
+        .env_remove("CLICOLOR_FORCE")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{args:?}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{args:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn is_as_committed(name: &str, args: &[&str]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/help")
+        .join(name);
+    let found = help(args);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(found, expected, "{}", path.display());
+}
+
+#[test]
+fn nopickle() {
+    is_as_committed("nopickle.txt", &["--help"]);
+}
+
+#[test]
+fn inspect() {
+    is_as_committed("inspect.txt", &["inspect", "--help"]);
+}
+
+#[test]
+fn audit() {
+    is_as_committed("audit.txt", &["audit", "--help"]);
+}
+
+#[test]
+fn support() {
+    is_as_committed("support.txt", &["support", "--help"]);
+}
+
+#[test]
+fn the_version_is_that_of_the_workspace() {
+    assert_eq!(
+        help(&["--version"]),
+        format!("nopickle {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn a_short_help_is_the_long_one() {
+    // One help, so that nobody misses what stands only in the other.
+    for command in ["inspect", "audit", "support"] {
+        assert_eq!(
+            help(&[command, "-h"]),
+            help(&[command, "--help"]),
+            "{command}"
+        );
+    }
+}

@@ -1,0 +1,23 @@
+"""The Rust half of nopickle; `nopickle.skops` and the `nopickle` command are made of these functions."""
+
+from os import PathLike
+from typing import Any
+
+__all__ = [
+    "__version__",
+    "cli",
+    "skops_dump",
+    "skops_dumps",
+    "skops_load",
+    "skops_untrusted",
+]
+
+__version__: str
+
+def cli(arguments: list[str]) -> int: ...
+def skops_dump(
+    object: object, path: str | PathLike[str], method: int, level: int | None
+) -> None: ...
+def skops_dumps(object: object, method: int, level: int | None) -> bytes: ...
+def skops_load(input: bytes | int | str | PathLike[str], trusted: list[str]) -> Any: ...
+def skops_untrusted(input: bytes | int | str | PathLike[str]) -> list[str]: ...
