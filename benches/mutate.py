@@ -515,7 +515,11 @@ def use(obj, name, inputs):
     `inputs` is what the unchanged object was fitted with, or None for a random generator or a masked array.
     """
     failure = None
-    for call in _calls(obj, name, _fitting(obj, inputs)):
+    try:
+        calls = _calls(obj, name, _fitting(obj, inputs))
+    except BaseException as error:
+        return type(error).__name__
+    for call in calls:
         try:
             call()
         except MemoryError:

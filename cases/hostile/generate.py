@@ -1900,9 +1900,20 @@ def sparse_cases():
         keep(f"npz/{name}", model({**schema, **changed}, entries))
     # One diagonal of zeros, deflated.
     side = 1 << 18
-    parts = {"data": np.zeros((1, side)), "offsets": np.zeros(1, "<i4"), "shape": np.array([side, side]), "format": np.array(b"dia")}
+    parts = {
+        "data": np.zeros((1, side)),
+        "offsets": np.zeros(1, "<i4"),
+        "shape": np.array([side, side]),
+        "format": np.array(b"dia"),
+    }
     bomb = archive([Entry(f"{key}.npy", saved(values), method=8) for key, values in parts.items()])
-    keep("npz/bomb", model({**schema, "__class__": "dia_matrix", "__module__": "scipy.sparse._dia"}, {"1.npz": bomb}))
+    keep(
+        "npz/bomb",
+        model(
+            {**schema, "__class__": "dia_matrix", "__module__": "scipy.sparse._dia"},
+            {"1.npz": bomb},
+        ),
+    )
 
 
 def vector_cases():
@@ -2238,11 +2249,16 @@ def more_skops_cases():
     text("field_name_number", good.replace('"__class__"', "1", 1))
     text("field_name_surrogate", good.replace('"__class__"', '"\\ud800"', 1))
     text("key_not_utf8", json.dumps(whole(mapping(a=leaf(1)))).encode().replace(b'"a"', b'"\xff"'))
-    text("key_surrogate", json.dumps(whole(keyed({"\ud800": leaf(1)}, [node("TypeNode", "builtins", "str")]))))
+    text(
+        "key_surrogate",
+        json.dumps(whole(keyed({"\ud800": leaf(1)}, [node("TypeNode", "builtins", "str")]))),
+    )
     twice = json.dumps(whole(keyed({"a": leaf(1)}, [node("TypeNode", "builtins", "str")] * 2)))
     text("dict_key_twice", twice.replace('"a":', '"a": ' + json.dumps(leaf(2)) + ', "a":', 1))
     deep = "[" * 100_000 + "]" * 100_000
-    text("levels_before_the_loader", good.replace('"__class__"', f'"content":{deep},"__class__"', 1))
+    text(
+        "levels_before_the_loader", good.replace('"__class__"', f'"content":{deep},"__class__"', 1)
+    )
     padded = leaf("x" * 30_000)
     for _ in range(90):
         inside = {key: value for key, value in listing().items() if key != "content"}
@@ -2261,35 +2277,105 @@ def more_skops_cases():
     put("type_with_content", listing({**node("TypeNode", "builtins", "int"), "content": []}))
     put("list_with_a_file", {**listing(), "file": "1.npy"}, {"1.npy": ONE})
     put("list_of_class_dict", {**listing(), "__class__": "dict"})
-    put("generator_without_parts", node("RandomGeneratorNode", "numpy.random._generator", "Generator", content={}))
+    put(
+        "generator_without_parts",
+        node("RandomGeneratorNode", "numpy.random._generator", "Generator", content={}),
+    )
     state = {"bit_generator": mapping()}
-    put("generator_without_name", node("RandomGeneratorNode", "numpy.random._generator", "Generator", content=state))
+    put(
+        "generator_without_name",
+        node("RandomGeneratorNode", "numpy.random._generator", "Generator", content=state),
+    )
     bare = {key: value for key, value in leaf(1).items() if key != "content"}
     put("leaf_without_content", listing(bare))
     put("leaf_is_json_text", listing({**leaf(1), "is_json": "yes"}))
     method = node("MethodNode", "builtins", "str", content={"obj": leaf("a")})
     put("method_without_a_name", method)
-    text("slice_part_twice", json.dumps(whole(node("SliceNode", "builtins", "slice", content={"start": 1, "stop": 2, "step": 3}))).replace('"start": 1', '"start": 1, "start": 2'))
-    put("slice_part_unknown", node("SliceNode", "builtins", "slice", content={"start": 1, "stop": 2, "step": 3, "hidden": 4}))
-    text("slice_part_number", json.dumps(whole(node("SliceNode", "builtins", "slice", content={"start": 1, "stop": 2, "step": 3}))).replace('"start"', "1"))
-    text("slice_part_surrogate", json.dumps(whole(node("SliceNode", "builtins", "slice", content={"start": 1, "stop": 2, "step": 3}))).replace('"start"', '"\\ud800"'))
+    text(
+        "slice_part_twice",
+        json.dumps(
+            whole(
+                node("SliceNode", "builtins", "slice", content={"start": 1, "stop": 2, "step": 3})
+            )
+        ).replace('"start": 1', '"start": 1, "start": 2'),
+    )
+    put(
+        "slice_part_unknown",
+        node(
+            "SliceNode",
+            "builtins",
+            "slice",
+            content={"start": 1, "stop": 2, "step": 3, "hidden": 4},
+        ),
+    )
+    text(
+        "slice_part_number",
+        json.dumps(
+            whole(
+                node("SliceNode", "builtins", "slice", content={"start": 1, "stop": 2, "step": 3})
+            )
+        ).replace('"start"', "1"),
+    )
+    text(
+        "slice_part_surrogate",
+        json.dumps(
+            whole(
+                node("SliceNode", "builtins", "slice", content={"start": 1, "stop": 2, "step": 3})
+            )
+        ).replace('"start"', '"\\ud800"'),
+    )
     put("bytes_without_a_file", node("BytesNode", "builtins", "bytes"))
     plain_array = array("1.npy")
-    put("array_without_a_type", {key: value for key, value in plain_array.items() if key != "type"}, {"1.npy": ONE})
-    put("array_without_a_file", {key: value for key, value in plain_array.items() if key != "file"}, {"1.npy": ONE})
+    put(
+        "array_without_a_type",
+        {key: value for key, value in plain_array.items() if key != "type"},
+        {"1.npy": ONE},
+    )
+    put(
+        "array_without_a_file",
+        {key: value for key, value in plain_array.items() if key != "file"},
+        {"1.npy": ONE},
+    )
     put("array_type_surrogate", {**plain_array, "type": "\ud800"}, {"1.npy": ONE})
     put("array_file_surrogate", {**plain_array, "file": "\ud800"}, {"1.npy": ONE})
     objects = {"type": "json", "content": [leaf(1)], "shape": pair(leaf(1))}
-    put("array_of_objects_with_a_file", node("NdArrayNode", "numpy", "ndarray", **objects, file="1.npy"), {"1.npy": ONE})
-    put("array_of_objects_scalar", node("NdArrayNode", "numpy", "ndarray", **{**objects, "shape": pair()}))
-    put("array_of_objects_twisted", node("NdArrayNode", "numpy", "ndarray", **{**objects, "content": [listing(leaf(1)), listing()], "shape": pair(leaf(2), leaf(1))}))
+    put(
+        "array_of_objects_with_a_file",
+        node("NdArrayNode", "numpy", "ndarray", **objects, file="1.npy"),
+        {"1.npy": ONE},
+    )
+    put(
+        "array_of_objects_scalar",
+        node("NdArrayNode", "numpy", "ndarray", **{**objects, "shape": pair()}),
+    )
+    put(
+        "array_of_objects_twisted",
+        node(
+            "NdArrayNode",
+            "numpy",
+            "ndarray",
+            **{
+                **objects,
+                "content": [listing(leaf(1)), listing()],
+                "shape": pair(leaf(2), leaf(1)),
+            },
+        ),
+    )
     # One list that stands ten times in each of 30 levels: few nodes, and 10 ** 30 items.
     level = listing(leaf(1))
     for _ in range(30):
-        again = {"__class__": "list", "__module__": "builtins", "__loader__": "CachedNode", "__id__": level["__id__"]}
+        again = {
+            "__class__": "list",
+            "__module__": "builtins",
+            "__loader__": "CachedNode",
+            "__id__": level["__id__"],
+        }
         level = listing(level, *[again] * 9)
     shape = pair(*[leaf(10)] * 30, leaf(1))
-    put("array_of_objects_shared", node("NdArrayNode", "numpy", "ndarray", type="json", content=level["content"], shape=shape))
+    put(
+        "array_of_objects_shared",
+        node("NdArrayNode", "numpy", "ndarray", type="json", content=level["content"], shape=shape),
+    )
     put("array_named_twice", listing(array("1.npy"), array("1.npy")), {"1.npy": ONE})
     itself = listing(listing())
     itself["content"][0]["__id__"] = itself["__id__"]
@@ -2297,8 +2383,13 @@ def more_skops_cases():
     put("id_0", {**listing(), "__id__": 0})
     put("id_huge", {**listing(), "__id__": 1 << 64})
     for name, (module, qualname) in {
-        "digits": ("numpy", "2d"), "keyword": ("numpy", "class"), "locals": ("numpy", "f.<locals>.g"), "empty_part": ("numpy..random", "seed"), "dot_first": (".numpy", "add"),
-        "escape_sequence": ("numpy\x1b[2J", "add"), "bidirectional": ("numpy\u202e", "add"),
+        "digits": ("numpy", "2d"),
+        "keyword": ("numpy", "class"),
+        "locals": ("numpy", "f.<locals>.g"),
+        "empty_part": ("numpy..random", "seed"),
+        "dot_first": (".numpy", "add"),
+        "escape_sequence": ("numpy\x1b[2J", "add"),
+        "bidirectional": ("numpy\u202e", "add"),
     }.items():
         put(f"name_{name}", listing(node("FunctionNode", module, qualname)))
 
@@ -2315,15 +2406,34 @@ def more_npz_cases():
         "folder_inside": {**held, "more/data.npy": ONE},
         "empty": {},
     }.items():
-        keep(f"npz/{name}", model(schema, {"1.npz": archive([Entry(key, data) for key, data in parts.items()])}))
-    inner = archive([Entry(key, data, **({"local": {"crc": 1}} if key == "data.npy" else {})) for key, data in held.items()])
+        keep(
+            f"npz/{name}",
+            model(schema, {"1.npz": archive([Entry(key, data) for key, data in parts.items()])}),
+        )
+    inner = archive(
+        [
+            Entry(key, data, **({"local": {"crc": 1}} if key == "data.npy" else {}))
+            for key, data in held.items()
+        ]
+    )
     keep("npz/local_other_crc", model(schema, {"1.npz": inner}))
     # Containers that scipy's `save_npz` does not write stand as objects.
     for kind in ("lil",):
-        saved_model = Saved(f"sparse_{kind}", None, sparse_object(sparse.csr_matrix(np.eye(3)[:, :2]).asformat(kind)))
+        saved_model = Saved(
+            f"sparse_{kind}",
+            None,
+            sparse_object(sparse.csr_matrix(np.eye(3)[:, :2]).asformat(kind)),
+        )
         if kind == "lil":
             row = lambda *columns: listing(*[leaf(column) for column in columns])  # noqa: E731
-            rows = lambda *lists: node("NdArrayNode", "numpy", "ndarray", type="json", content=list(lists), shape=pair(leaf(len(lists))))  # noqa: E731
+            rows = lambda *lists: node(
+                "NdArrayNode",
+                "numpy",
+                "ndarray",
+                type="json",
+                content=list(lists),
+                shape=pair(leaf(len(lists))),
+            )  # noqa: E731
             saved_model.put("column_past_end", "rows", to=rows(row(2), row(1), row()))
             saved_model.put("column_negative", "rows", to=rows(row(-1), row(1), row()))
             saved_model.put("columns_out_of_order", "rows", to=rows(row(1, 0), row(1), row()))
@@ -2343,38 +2453,79 @@ def sparse_object(matrix):
         if isinstance(value, np.dtype):
             return node("DTypeNode", "numpy", "dtype", content=state(np.zeros(0, value)))
         if isinstance(value, np.ndarray) and value.dtype == object:
-            return node("NdArrayNode", "numpy", "ndarray", type="json", content=[state(item) for item in value], shape=pair(*[leaf(side) for side in value.shape]))
+            return node(
+                "NdArrayNode",
+                "numpy",
+                "ndarray",
+                type="json",
+                content=[state(item) for item in value],
+                shape=pair(*[leaf(side) for side in value.shape]),
+            )
         if isinstance(value, np.ndarray):
             entries[f"{len(entries) + 1}.npy"] = saved(value)
             return array(f"{len(entries)}.npy")
         if isinstance(value, dict):
-            return keyed({json.dumps(key): state(item) for key, item in value.items()}, [node("TypeNode", "builtins", type(key).__name__) for key in value])
+            return keyed(
+                {json.dumps(key): state(item) for key, item in value.items()},
+                [node("TypeNode", "builtins", type(key).__name__) for key in value],
+            )
         if isinstance(value, list | tuple):
             return (listing if isinstance(value, list) else pair)(*[state(item) for item in value])
         return leaf(value.item() if isinstance(value, np.generic) else value)
 
     held = dict(vars(matrix))
     content = mapping(**{key: state(item) for key, item in held.items()})
-    return model(whole(node("ObjectNode", type(matrix).__module__, type(matrix).__name__, content=content)), entries)
+    return model(
+        whole(node("ObjectNode", type(matrix).__module__, type(matrix).__name__, content=content)),
+        entries,
+    )
 
 
 def more_tree_cases():
-    from sklearn.ensemble import AdaBoostRegressor, GradientBoostingClassifier, GradientBoostingRegressor
+    from sklearn.ensemble import (
+        AdaBoostRegressor,
+        GradientBoostingClassifier,
+        GradientBoostingRegressor,
+    )
     from sklearn.tree import DecisionTreeRegressor
 
     inputs, labels, target = rows()
-    saved_model = Saved("tree_regressor", DecisionTreeRegressor(max_depth=2, random_state=0).fit(inputs, target))
+    saved_model = Saved(
+        "tree_regressor", DecisionTreeRegressor(max_depth=2, random_state=0).fit(inputs, target)
+    )
     values = saved_model.value("tree_", "nodes")
     last = int(np.flatnonzero(values["left_child"] != -1)[-1])
-    saved_model.element("node_of_two_parents", "tree_", "nodes", at=last, to=int(values["left_child"][last]), field="right_child")
-    saved_model.plus("hides_a_check", "_validate_X_predict", to=node("FunctionNode", "numpy", "asarray"))
-    saved_model.plus("hides_a_class", "__class__", to=node("TypeNode", "sklearn.tree._classes", "DecisionTreeRegressor"))
+    saved_model.element(
+        "node_of_two_parents",
+        "tree_",
+        "nodes",
+        at=last,
+        to=int(values["left_child"][last]),
+        field="right_child",
+    )
+    saved_model.plus(
+        "hides_a_check", "_validate_X_predict", to=node("FunctionNode", "numpy", "asarray")
+    )
+    saved_model.plus(
+        "hides_a_class",
+        "__class__",
+        to=node("TypeNode", "sklearn.tree._classes", "DecisionTreeRegressor"),
+    )
     saved_model.put("state_a_list", "tree_", to=saved_model.part("tree_") | {"content": listing()})
-    saved_model.put("state_not_a_dict", "tree_", to=node("ObjectNode", "sklearn.tree._tree", "Tree", content=mapping()))
-    objects = node("NdArrayNode", "numpy", "ndarray", type="json", content=[leaf(1)], shape=pair(leaf(1)))
+    saved_model.put(
+        "state_not_a_dict",
+        "tree_",
+        to=node("ObjectNode", "sklearn.tree._tree", "Tree", content=mapping()),
+    )
+    objects = node(
+        "NdArrayNode", "numpy", "ndarray", type="json", content=[leaf(1)], shape=pair(leaf(1))
+    )
     saved_model.put("nodes_of_objects", "tree_", "nodes", to=objects)
 
-    saved_model = Saved("gradient_boosting_2", GradientBoostingClassifier(n_estimators=1, max_depth=1, random_state=0).fit(inputs, labels))
+    saved_model = Saved(
+        "gradient_boosting_2",
+        GradientBoostingClassifier(n_estimators=1, max_depth=1, random_state=0).fit(inputs, labels),
+    )
     saved_model.put("init_none", "init_", to=None)
     saved_model.put("init_zero", "init_", to="zero")
     saved_model.put("init_a_number", "init_", to=5)
@@ -2385,21 +2536,43 @@ def more_tree_cases():
     saved_model.put("loss_none", "_loss", to=None)
     saved_model.put("loss_a_number", "_loss", to=5)
     saved_model.put("link_none", "_loss", "link", to=None)
-    saved_model.put("link_another", "_loss", "link", to=node("ObjectNode", "sklearn.pipeline", "Pipeline", content=mapping()))
+    saved_model.put(
+        "link_another",
+        "_loss",
+        "link",
+        to=node("ObjectNode", "sklearn.pipeline", "Pipeline", content=mapping()),
+    )
     tree = saved_model.part("estimators_", 0, 0)
-    table = lambda content, *shape: node("NdArrayNode", "numpy", "ndarray", type="json", content=content, shape=pair(*[leaf(side) for side in shape]))  # noqa: E731
+    table = lambda content, *shape: node(
+        "NdArrayNode",
+        "numpy",
+        "ndarray",
+        type="json",
+        content=content,
+        shape=pair(*[leaf(side) for side in shape]),
+    )  # noqa: E731
     saved_model.put("estimators_none", "estimators_", to=table([], 0, 3))
     saved_model.put("estimators_more", "estimators_", to=table([listing(*[tree] * 5)], 1, 5))
-    saved_model.put("estimators_lists", "estimators_", to=table([listing(listing(), listing(), listing())], 1, 3))
+    saved_model.put(
+        "estimators_lists",
+        "estimators_",
+        to=table([listing(listing(), listing(), listing())], 1, 3),
+    )
     saved_model.put("tree_missing", "estimators_", 0, 1, "tree_", to=None)
-    saved_model.plus("hides_raw_predict", "_raw_predict", to=node("FunctionNode", "numpy", "asarray"))
-    narrow = GradientBoostingRegressor(n_estimators=2, max_depth=2, random_state=0).fit(inputs, target)
+    saved_model.plus(
+        "hides_raw_predict", "_raw_predict", to=node("FunctionNode", "numpy", "asarray")
+    )
+    narrow = GradientBoostingRegressor(n_estimators=2, max_depth=2, random_state=0).fit(
+        inputs, target
+    )
     saved_model = Saved("gradient_boosting_3", narrow)
     first = saved_model.part("estimators_", 0, 0)
     wide = Saved.__new__(Saved)
     wide.folder, wide.entries = "gradient_boosting_3", saved_model.entries
     wide.schema = json.loads(saved_model.text)
-    other = GradientBoostingRegressor(n_estimators=1, max_depth=2, random_state=0).fit(inputs[:, :1], target)
+    other = GradientBoostingRegressor(n_estimators=1, max_depth=2, random_state=0).fit(
+        inputs[:, :1], target
+    )
     schema, entries = taken(_dumps(other))
     text = json.dumps(schema["content"]["content"]["estimators_"]["content"][0]["content"][0])
     moved = {f"other-{name}": data for name, data in entries.items()}
@@ -2409,7 +2582,9 @@ def more_tree_cases():
     saved_model.put("first_tree_narrower", "estimators_", 0, 0, to=json.loads(text))
     assert first
 
-    saved_model = Saved("ada_boost", AdaBoostRegressor(n_estimators=1, random_state=0).fit(inputs, target))
+    saved_model = Saved(
+        "ada_boost", AdaBoostRegressor(n_estimators=1, random_state=0).fit(inputs, target)
+    )
     saved_model.put("tree_fewer_features", "estimators_", 0, "n_features_in_", to=2)
 
 
@@ -2424,7 +2599,9 @@ def more_hist_cases():
 
     inputs, labels, target = rows()
     inputs = np.column_stack([inputs[:, 0], labels])
-    fitted = HistGradientBoostingRegressor(max_iter=1, min_samples_leaf=2, max_leaf_nodes=3, categorical_features=[1], random_state=0)
+    fitted = HistGradientBoostingRegressor(
+        max_iter=1, min_samples_leaf=2, max_leaf_nodes=3, categorical_features=[1], random_state=0
+    )
     fitted.fit(np.tile(inputs, (2, 1)), np.tile(9.0 * (labels == 1), 2))
     saved_model = Saved("hist_gradient_boosting_2", fitted)
     nodes = saved_model.value("_predictors", 0, 0, "nodes")
@@ -2434,23 +2611,47 @@ def more_hist_cases():
     saved_model.put("categories_short", "_bin_mapper", "is_categorical_", to=flags[:0])
     saved_model.put("bins_none", "_bin_mapper", "n_bins_non_missing_", to=None)
     saved_model.put("thresholds_text", "_bin_mapper", "bin_thresholds_", 0, to="x")
-    saved_model.put("thresholds_float32", "_bin_mapper", "bin_thresholds_", 0, to=np.zeros(3, "<f4"))
+    saved_model.put(
+        "thresholds_float32", "_bin_mapper", "bin_thresholds_", 0, to=np.zeros(3, "<f4")
+    )
     saved_model.put("threads_million", "_bin_mapper", "n_threads", to=1_000_000)
     saved_model.put("mapper_none", "_bin_mapper", to=None)
     saved_model.plus("in_fit", "_in_fit", to=leaf(True))
     saved_model.put("predictors_a_dict", "_predictors", to=mapping())
-    saved_model.put("predictors_flat", "_predictors", to=listing(saved_model.part("_predictors", 0, 0)))
+    saved_model.put(
+        "predictors_flat", "_predictors", to=listing(saved_model.part("_predictors", 0, 0))
+    )
     saved_model.put("preprocessor_none", "_preprocessor", to=None)
-    saved_model.put("preprocessor_another", "_preprocessor", to=node("ObjectNode", "sklearn.pipeline", "Pipeline", content=mapping()))
+    saved_model.put(
+        "preprocessor_another",
+        "_preprocessor",
+        to=node("ObjectNode", "sklearn.pipeline", "Pipeline", content=mapping()),
+    )
     saved_model.put("preprocessor_drops", "_preprocessor", "transformers_", 1, 1, to="drop")
-    saved_model.put("preprocessor_without_transformers", "_preprocessor", "transformers_", to=listing())
-    saved_model.element("category_mark_on_a_number", "_predictors", 0, 0, "nodes", at=inner, to=0, field="feature_idx")
+    saved_model.put(
+        "preprocessor_without_transformers", "_preprocessor", "transformers_", to=listing()
+    )
+    saved_model.element(
+        "category_mark_on_a_number",
+        "_predictors",
+        0,
+        0,
+        "nodes",
+        at=inner,
+        to=0,
+        field="feature_idx",
+    )
     saved_model.plus("hides_a_check", "_raw_predict", to=node("FunctionNode", "numpy", "asarray"))
 
 
 def more_neighbour_cases():
     from sklearn.metrics import DistanceMetric
-    from sklearn.neighbors import KDTree, KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
+    from sklearn.neighbors import (
+        KDTree,
+        KNeighborsClassifier,
+        KNeighborsRegressor,
+        NearestNeighbors,
+    )
 
     inputs, labels, target = rows()
     saved_model = Saved("kd_tree_2", KDTree(inputs[:12], leaf_size=2))
@@ -2460,7 +2661,18 @@ def more_neighbour_cases():
     saved_model.element("root_cut", 2, at=0, to=11, field="idx_end")
     saved_model.element("leaf_mark_of_7", 2, at=0, to=7, field="is_leaf")
     saved_model.put("data_flat", 0, to=saved_model.value(0).reshape(-1))
-    saved_model.put("metric_of_32_bits", 11, to=node("ObjectNode", "sklearn.metrics._dist_metrics", "EuclideanDistance32", content=saved_model.part(11, )["content"]))
+    saved_model.put(
+        "metric_of_32_bits",
+        11,
+        to=node(
+            "ObjectNode",
+            "sklearn.metrics._dist_metrics",
+            "EuclideanDistance32",
+            content=saved_model.part(
+                11,
+            )["content"],
+        ),
+    )
     assert len(data) > 1
     schema = json.loads(saved_model.text)
     del schema["content"]["content"][12]
@@ -2469,7 +2681,10 @@ def more_neighbour_cases():
     schema["content"] = listing(*schema["content"]["content"])
     saved_model.keep("state_a_list", schema, saved_model.entries)
     schema = json.loads(saved_model.text)
-    called = {**node("ConstructorFromReduceNode", "sklearn.neighbors._kd_tree", "KDTree"), "content": pair(schema["content"]["content"][0])}
+    called = {
+        **node("ConstructorFromReduceNode", "sklearn.neighbors._kd_tree", "KDTree"),
+        "content": pair(schema["content"]["content"][0]),
+    }
     saved_model.keep("called", whole(called), saved_model.entries)
     bare = {key: value for key, value in schema.items() if key != "content"}
     saved_model.keep("without_state", bare, {})
@@ -2486,13 +2701,18 @@ def more_neighbour_cases():
     wide = DistanceMetric.get_metric("mahalanobis", V=np.eye(2))
     from sklearn.neighbors import BallTree
 
-    saved_model = Saved("ball_tree_2", BallTree(inputs[:12], leaf_size=2, metric="mahalanobis", V=np.eye(3)))
+    saved_model = Saved(
+        "ball_tree_2", BallTree(inputs[:12], leaf_size=2, metric="mahalanobis", V=np.eye(3))
+    )
     schema, entries = taken(_dumps(wide))
     text = re.sub(r'"file": "', '"file": "other-', json.dumps({**schema, "protocol": 0}))
     text = re.sub(r'"__id__": (\d+)', lambda found: f'"__id__": {int(found[1]) + 5_000_000}', text)
     metric = json.loads(text)
     del metric["protocol"], metric["_skops_version"]
-    saved_model.entries = {**saved_model.entries, **{f"other-{name}": data for name, data in entries.items()}}
+    saved_model.entries = {
+        **saved_model.entries,
+        **{f"other-{name}": data for name, data in entries.items()},
+    }
     saved_model.put("metric_of_other_width", 11, to=metric)
 
     fitted = KNeighborsClassifier(3, algorithm="kd_tree", leaf_size=5).fit(inputs, labels)
@@ -2512,7 +2732,9 @@ def more_neighbour_cases():
     saved_model.put("method_brute", "_fit_method", to="brute")
     saved_model.put("neighbours_million", "n_neighbors", to=1_000_000_000)
     saved_model.put("metric_arguments_a_list", "effective_metric_params_", to=listing())
-    saved_model.put("metric_arguments_norms", "effective_metric_params_", to=mapping(X_norm_squared=leaf(1)))
+    saved_model.put(
+        "metric_arguments_norms", "effective_metric_params_", to=mapping(X_norm_squared=leaf(1))
+    )
     saved_model.plus("hides_kneighbors", "kneighbors", to=node("FunctionNode", "numpy", "asarray"))
 
     fitted = KNeighborsRegressor(3, algorithm="brute", metric="minkowski", p=3).fit(inputs, target)
@@ -2527,7 +2749,9 @@ def more_neighbour_cases():
     saved_model.put("power_nan", "effective_metric_params_", "p", to=float("nan"))
     saved_model.put("metric_precomputed", "effective_metric_", to="precomputed")
     saved_model.put("metric_function", "effective_metric_", to=node("FunctionNode", "numpy", "add"))
-    near = NearestNeighbors(algorithm="brute", metric="precomputed").fit(np.abs(inputs[:6] @ inputs[:6].T))
+    near = NearestNeighbors(algorithm="brute", metric="precomputed").fit(
+        np.abs(inputs[:6] @ inputs[:6].T)
+    )
     saved_model = Saved("neighbours_precomputed", near)
     saved_model.put("data_not_square", "_fit_X", to=np.ones((6, 2)))
     angle = NearestNeighbors(algorithm="brute", metric="cosine").fit(inputs)
@@ -2552,7 +2776,9 @@ def more_vector_cases():
     saved_model.put("kernel_function", "kernel", to=node("FunctionNode", "numpy", "add"))
     kernel = node("FunctionNode", "sklearn.metrics.pairwise", "rbf_kernel")
     saved_model.put("kernel_without_data", "kernel", to=kernel)
-    saved_model.plus("hides_a_check", "_validate_for_predict", to=node("FunctionNode", "numpy", "asarray"))
+    saved_model.plus(
+        "hides_a_check", "_validate_for_predict", to=node("FunctionNode", "numpy", "asarray")
+    )
     matrix = sparse.csr_matrix(inputs)
     saved_model = Saved("svc_sparse", svm.SVC().fit(matrix, labels))
     saved_model.put("kernel_precomputed", "kernel", to="precomputed")
@@ -2581,13 +2807,22 @@ def saved_csr(values, end):
 
 
 def more_estimator_cases():
-    from sklearn import cluster, decomposition, feature_extraction, linear_model, multiclass, preprocessing
+    from sklearn import (
+        cluster,
+        decomposition,
+        feature_extraction,
+        linear_model,
+        multiclass,
+        preprocessing,
+    )
     from sklearn._loss._loss import CyHuberLoss
 
     inputs, labels, target = rows()
     asarray = node("FunctionNode", "numpy", "asarray")
 
-    saved_model = Saved("kmeans_2", cluster.MiniBatchKMeans(2, n_init=1, random_state=0).fit(inputs))
+    saved_model = Saved(
+        "kmeans_2", cluster.MiniBatchKMeans(2, n_init=1, random_state=0).fit(inputs)
+    )
     saved_model.put("counts_short", "_counts", to=np.ones(1))
     saved_model.put("threads_0", "_n_threads", to=0)
     saved_model.put("threads_negative", "_n_threads", to=-(1 << 31))
@@ -2596,10 +2831,17 @@ def more_estimator_cases():
     saved_model.put("centers_flat", "cluster_centers_", to=np.ones(6))
     saved_model.put("features_none", "n_features_in_", to=None)
     saved_model.plus("hides_a_check", "_check_test_data", to=asarray)
-    saved_model = Saved("bisecting_kmeans_2", cluster.BisectingKMeans(3, random_state=0).fit(inputs))
+    saved_model = Saved(
+        "bisecting_kmeans_2", cluster.BisectingKMeans(3, random_state=0).fit(inputs)
+    )
     path = ("_bisecting_tree",)
     saved_model.put("one_child", *path, "left", to=None)
-    saved_model.put("child_of_another_class", *path, "left", to=node("ObjectNode", "sklearn.pipeline", "Pipeline", content=mapping()))
+    saved_model.put(
+        "child_of_another_class",
+        *path,
+        "left",
+        to=node("ObjectNode", "sklearn.pipeline", "Pipeline", content=mapping()),
+    )
     saved_model.without("without_center", *path, "left", "center")
     twin = saved_model.part(*path, "right")
     saved_model.put("child_twice", *path, "left", to=twin)
@@ -2609,30 +2851,65 @@ def more_estimator_cases():
     saved_model.element("label_negative", "labels_", at=0, to=-1)
     saved_model.put("labels_short", "labels_", to=np.zeros(1, "<i8"))
     saved_model = Saved("hdbscan", cluster.HDBSCAN(min_cluster_size=4, copy=True).fit(inputs))
-    saved_model.element("node_past_end", "_single_linkage_tree_", at=0, to=1 << 40, field="left_node")
+    saved_model.element(
+        "node_past_end", "_single_linkage_tree_", at=0, to=1 << 40, field="left_node"
+    )
     saved_model.element("node_negative", "_single_linkage_tree_", at=0, to=-1, field="right_node")
     saved_model.put("tree_of_numbers", "_single_linkage_tree_", to=np.zeros((4, 4)))
-    saved_model = Saved("birch_2", None, birch(cluster.Birch(threshold=0.8, branching_factor=3, n_clusters=None).fit(inputs[:10])))
+    saved_model = Saved(
+        "birch_2",
+        None,
+        birch(cluster.Birch(threshold=0.8, branching_factor=3, n_clusters=None).fit(inputs[:10])),
+    )
     saved_model.put("norms_two_dimensions", "_subcluster_norms", to=np.zeros((3, 1)))
     schema = json.loads(saved_model.text)
-    leaf_node = saved_model.find(schema, ("dummy_leaf_",))
-    first = saved_model.find(schema, ("dummy_leaf_", "next_leaf_"))
-    if first["__loader__"] == "CachedNode":
-        held = leaf_node["content"]["content"]
-        held["next_leaf_"] = {"__class__": "x", "__module__": "x", "__loader__": "CachedNode", "__id__": leaf_node["__id__"]}
-        saved_model.keep("chain_in_a_circle", schema, saved_model.entries)
+    todo = [schema]
+    while todo:  # the last leaf is followed by itself
+        here = todo.pop()
+        held = here.get("content") if isinstance(here, dict) else None
+        if (
+            isinstance(held, dict)
+            and isinstance(held.get("content"), dict)
+            and "next_leaf_" in held["content"]
+        ):
+            after = held["content"]["next_leaf_"]
+            if after.get("content") == "null":
+                after.clear()
+                after.update(
+                    {
+                        "__class__": "x",
+                        "__module__": "x",
+                        "__loader__": "CachedNode",
+                        "__id__": here["__id__"],
+                    }
+                )
+        todo.extend(
+            here.values() if isinstance(here, dict) else here if isinstance(here, list) else []
+        )
+    assert schema != saved_model.schema
+    saved_model.keep("chain_in_a_circle", schema, saved_model.entries)
 
-    saved_model = Saved("lda", decomposition.LatentDirichletAllocation(2, max_iter=1, random_state=0).fit(np.abs(inputs)))
+    saved_model = Saved(
+        "lda",
+        decomposition.LatentDirichletAllocation(2, max_iter=1, random_state=0).fit(np.abs(inputs)),
+    )
     saved_model.put("components_narrow", "components_", to=np.ones((2, 1)))
     saved_model.put("dirichlet_fewer", "exp_dirichlet_component_", to=np.ones((1, 3)))
     saved_model.put("components_integers", "components_", to=np.ones((2, 3), "<i8"))
-    saved_model = Saved("dictionary", decomposition.MiniBatchDictionaryLearning(2, max_iter=1, random_state=0).fit(inputs))
+    saved_model = Saved(
+        "dictionary",
+        decomposition.MiniBatchDictionaryLearning(2, max_iter=1, random_state=0).fit(inputs),
+    )
     saved_model.put("components_narrow", "components_", to=np.ones((2, 1)))
 
     frame = np.array([["a", "x"], ["b", "x"], ["a", "y"], ["b", "z"]], dtype=object)
-    encoder = preprocessing.OneHotEncoder(min_frequency=2, drop="first", handle_unknown="ignore").fit(np.tile(frame, (2, 1)))
+    encoder = preprocessing.OneHotEncoder(
+        min_frequency=2, drop="first", handle_unknown="ignore"
+    ).fit(np.tile(frame, (2, 1)))
     saved_model = Saved("one_hot", encoder)
-    saved_model.put("categories_fewer", "categories_", to=listing(saved_model.part("categories_", 0)))
+    saved_model.put(
+        "categories_fewer", "categories_", to=listing(saved_model.part("categories_", 0))
+    )
     saved_model.put("categories_dict", "categories_", to=mapping())
     saved_model.put("categories_two_dimensions", "categories_", 0, to=np.zeros((2, 1)))
     saved_model.put("categories_complex", "categories_", 0, to=np.zeros(2, complex))
@@ -2640,11 +2917,20 @@ def more_estimator_cases():
     saved_model.put("infrequent_text", "_infrequent_enabled", to="yes")
     saved_model.put("infrequent_none", "_infrequent_indices", to=listing())
     saved_model.put("infrequent_past_end", "_infrequent_indices", 1, to=np.array([9]))
-    saved_model.put("mapping_past_end", "_default_to_infrequent_mappings", 1, to=np.array([0, 1, 9]))
+    saved_model.put(
+        "mapping_past_end", "_default_to_infrequent_mappings", 1, to=np.array([0, 1, 9])
+    )
     saved_model.put("outs_other", "_n_features_outs", to=listing(leaf(7), leaf(7)))
     saved_model.without("without_outs", "_n_features_outs")
     saved_model.put("dropped_numbers", "_drop_idx_after_grouping", to=np.zeros(2))
-    drops = lambda *items: node("NdArrayNode", "numpy", "ndarray", type="json", content=list(items), shape=pair(leaf(len(items))))  # noqa: E731
+    drops = lambda *items: node(
+        "NdArrayNode",
+        "numpy",
+        "ndarray",
+        type="json",
+        content=list(items),
+        shape=pair(leaf(len(items))),
+    )  # noqa: E731
     saved_model.put("dropped_past_end", "_drop_idx_after_grouping", to=drops(leaf(9), leaf(0)))
     saved_model = Saved("polynomial", preprocessing.PolynomialFeatures(2).fit(inputs))
     saved_model.put("interaction_text", "interaction_only", to="no")
@@ -2654,12 +2940,22 @@ def more_estimator_cases():
     saved_model.put("coefficients_fewer", "coef_", to=np.ones((1, 3)))
     saved_model.put("classes_a_number", "classes_", to=5)
     saved_model.plus("hides_a_check", "_validate_data", to=asarray)
-    saved_model = Saved("elastic_net", linear_model.ElasticNet(precompute=np.eye(3)).fit(inputs - inputs.mean(axis=0), target))
+    saved_model = Saved(
+        "elastic_net",
+        linear_model.ElasticNet(precompute=inputs.T @ inputs, fit_intercept=False).fit(
+            inputs, target
+        ),
+    )
     saved_model.put("gram_narrow", "precompute", to=np.eye(2))
     saved_model.put("gram_flat", "precompute", to=np.ones(9))
     saved_model.put("coefficients_narrow", "coef_", to=np.ones(2))
 
-    saved_model = Saved("one_vs_rest", multiclass.OneVsRestClassifier(linear_model.LogisticRegression()).fit(inputs, np.column_stack([labels == 0, labels == 1])))
+    saved_model = Saved(
+        "one_vs_rest",
+        multiclass.OneVsRestClassifier(linear_model.LogisticRegression()).fit(
+            inputs, np.column_stack([labels == 0, labels == 1])
+        ),
+    )
     saved_model.put("estimators_a_number", "estimators_", to=5)
     saved_model.put("estimator_of_two_columns", "estimators_", 0, "coef_", to=np.ones((3, 3)))
 
@@ -2679,24 +2975,53 @@ def more_estimator_cases():
         saved_model = Saved("quantile_forest_2", fitted)
         saved_model.put("default_nan", "default_quantiles", to=float("nan"))
         saved_model.put("estimators_tuple", "estimators_", to=pair())
-        saved_model.put("estimators_more", "estimators_", to=listing(*[saved_model.part("estimators_", 0)] * 3))
-        saved_model.put("estimator_another", "estimators_", 0, to=node("ObjectNode", "sklearn.pipeline", "Pipeline", content=mapping()))
+        saved_model.put(
+            "estimators_more", "estimators_", to=listing(*[saved_model.part("estimators_", 0)] * 3)
+        )
+        saved_model.put(
+            "estimator_another",
+            "estimators_",
+            0,
+            to=node("ObjectNode", "sklearn.pipeline", "Pipeline", content=mapping()),
+        )
         saved_model.put("forest_none", "forest_", to=None)
         saved_model.put("train_samples_other", "n_train_samples_", to=7)
         targets = saved_model.value("forest_", "args", 0)
         saved_model.put("targets_nan", "forest_", "args", 0, to=np.full_like(targets, np.nan))
         leaves = saved_model.value("forest_", "args", 1)
-        saved_model.put("leaves_of_fewer_nodes", "forest_", "args", 1, to=np.ascontiguousarray(leaves[:, :2]))
-        saved_model.put("leaves_without_outputs", "forest_", "args", 1, to=np.ascontiguousarray(leaves[:, :, :0]))
+        saved_model.put(
+            "leaves_of_fewer_nodes", "forest_", "args", 1, to=np.ascontiguousarray(leaves[:, :2])
+        )
+        saved_model.put(
+            "leaves_without_outputs",
+            "forest_",
+            "args",
+            1,
+            to=np.ascontiguousarray(leaves[:, :, :0]),
+        )
         saved_model.put("sparse_flag", "forest_", "args", 3, to=True)
 
     saved_model = Saved("random_state_2", np.random.RandomState(3))
     saved_model.put("key_of_zeros", "state", "key", to=np.zeros(624, "<u4"))
-    called = node("ConstructorFromReduceNode", "numpy.random.mtrand", "RandomState", content=pair(leaf(3)))
+    called = node(
+        "ConstructorFromReduceNode", "numpy.random.mtrand", "RandomState", content=pair(leaf(3))
+    )
     saved_model.keep("called", whole(called), {})
-    saved_model.keep("without_its_loader", whole(node("ObjectNode", "numpy.random.mtrand", "RandomState", content=mapping())), {})
-    saved_model.keep("bit_generator_alone", whole(node("ObjectNode", "numpy.random._mt19937", "MT19937", content=mapping())), {})
-    saved_model.keep("seed_sequence_alone", whole(node("ObjectNode", "numpy.random.bit_generator", "SeedSequence", content=mapping())), {})
+    saved_model.keep(
+        "without_its_loader",
+        whole(node("ObjectNode", "numpy.random.mtrand", "RandomState", content=mapping())),
+        {},
+    )
+    saved_model.keep(
+        "bit_generator_alone",
+        whole(node("ObjectNode", "numpy.random._mt19937", "MT19937", content=mapping())),
+        {},
+    )
+    saved_model.keep(
+        "seed_sequence_alone",
+        whole(node("ObjectNode", "numpy.random.bit_generator", "SeedSequence", content=mapping())),
+        {},
+    )
     saved_model = Saved("generator_2", np.random.default_rng(3))
     saved_model.put("state_a_list", "bit_generator", "state", to=listing())
     schema = json.loads(saved_model.text)

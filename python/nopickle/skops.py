@@ -205,6 +205,10 @@ def _input(file):
     if isinstance(file, (str, os.PathLike)):
         return os.fspath(file)
     try:
+        file.flush()
+    except (AttributeError, OSError, ValueError):
+        pass  # not a file that is written to
+    try:
         descriptor = file.fileno()
     except (AttributeError, OSError):
         descriptor = None

@@ -1223,7 +1223,7 @@ class Unwritable:
 
 @named(
     ("generator", (i for i in range(3))),
-    ("file", sys.stdout),
+    ("file", io.TextIOWrapper(io.BytesIO())),
     ("lock", threading.Lock()),
     ("module", os),
     ("memoryview", memoryview(b"abc")),

@@ -10,6 +10,7 @@ fails and is not named fails here, and so does one that is named and passes.
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import subprocess
@@ -24,10 +25,14 @@ try:
 except ImportError:  # Python 3.10
     tomllib = None
 
+VERSION = importlib.metadata.version("skops")
 EXCEPTIONS = Path(__file__).with_name("skops_suite_exceptions.toml")
 
 PLUGIN = '''
 """Puts nopickle's functions where skops' tests import skops' from."""
+
+import sys
+import types
 
 import numpy
 import sklearn.datasets
@@ -56,6 +61,15 @@ skops.io.exceptions.UntrustedTypesFoundException = nopickle.exceptions.Untrusted
 skops.io.exceptions.UnsupportedTypeException = nopickle.exceptions.UnsupportedTypeError
 
 try:
+    import rich
+except ImportError:
+    # Tests of LightGBM and others silence rich.print. nopickle does not use rich.
+    rich, console = types.ModuleType("rich"), types.ModuleType("rich.console")
+    rich.print, rich.console = print, console
+    console.Console = type("Console", (), {"print": print})
+    sys.modules.update({"rich": rich, "rich.console": console})
+
+try:
     import PIL
 except ImportError:
     # PatchExtractor's test reads two photographs with Pillow; any image would do.
@@ -70,7 +84,7 @@ def pytest_terminal_summary(terminalreporter):
 '''
 
 # Packages that some of skops' tests are about and that nopickle's tests do not need.
-ABSENT = ("catboost", "rich", "xgboost")
+ABSENT = ("catboost", "xgboost")
 
 
 def _run(folder: Path) -> tuple[dict[str, str], str]:
@@ -108,9 +122,8 @@ def _run(folder: Path) -> tuple[dict[str, str], str]:
         name = f"{test.get('classname')}.{test.get('name')}"
         for result in test:
             why = f"{result.get('message')} {result.text}"
-            if any(f"No module named '{package}'" in why for package in ABSENT) or (
-                result.tag == "skipped"
-                and any(f"could not import '{name}'" in why for name in ABSENT)
+            if result.tag == "skipped" and any(
+                f"could not import '{package}'" in why for package in ABSENT
             ):
                 outcomes[name] = "absent"
             elif result.tag in ("failure", "error"):
@@ -137,6 +150,7 @@ def _excepted() -> dict[str, str]:
     return reasons
 
 
+@pytest.mark.skipif(VERSION != "0.16.0", reason="the list of exceptions is that of skops 0.16.0")
 @pytest.mark.timeout(600)
 def test_skops_own_tests_pass_or_are_listed_with_a_reason(tmp_path):
     outcomes, words = _run(tmp_path)

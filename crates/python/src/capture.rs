@@ -342,7 +342,9 @@ impl<'py> Capture<'py> {
             let row = KINDS.binary_search_by(|row| (row.0, row.1).cmp(&(module.as_str(), name.as_str())));
             let Ok(row) = row else { continue };
             // The base of lil and dok may stand behind that of all sparse containers.
-            if !decided || KINDS[row].2 == Kind::Constructed {
+            // A numpy scalar of bytes is bytes too.
+            let later = matches!(KINDS[row].2, Kind::Constructed | Kind::Scalar);
+            if !decided || later {
                 kind = KINDS[row].2;
                 decided = true;
             }

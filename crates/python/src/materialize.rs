@@ -336,7 +336,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
             }
             (Node::Object(class, items), Some(object)) => {
                 if let Some(&state) = self.graph.items(items).first() {
-                    self.refuse_hidden_methods(class, state)?;
+                    self.refuse_hidden_methods(node, class, state)?;
                     let state = self.take(state)?;
                     self.set_state(class, &object, state)?;
                 }
@@ -456,7 +456,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
     /// Refuses a state in which an attribute has the name of a method of its class: it would be found
     /// first, and what the method checks would not be checked. Only scikit-learn's own classes, since
     /// others may do this on purpose.
-    fn refuse_hidden_methods(&mut self, class: GlobalId, state: NodeId) -> PyResult<()> {
+    fn refuse_hidden_methods(&mut self, node: NodeId, class: GlobalId, state: NodeId) -> PyResult<()> {
         let graph = self.graph;
         if !graph.global_parts(class).0.starts_with("sklearn.") {
             return Ok(());
@@ -465,11 +465,21 @@ impl<'g, 'py> Materializer<'g, 'py> {
         for pair in graph.items(items).chunks_exact(2) {
             let key = pair[0];
             // Dicts share the nodes of their keys, so this is asked once for each class and key.
-            if !self.asked.insert((class, key)) {
+            if self.asked.contains(&(class, key)) {
                 continue;
             }
             let Node::Str(text) = graph.node(key) else { continue };
-            let Some(found) = self.class(class)?.object.getattr_opt(graph.text(text))? else { continue };
+            let Some(found) = self.class(class)?.object.getattr_opt(graph.text(text))? else {
+                self.asked.insert((class, key));
+                continue;
+            };
+            // scikit-learn itself leaves methods in some states, bound to the same object.
+            if let Node::Method(method, object) = graph.node(pair[1])
+                && graph.name(method).rsplit('.').next() == Some(graph.text(text))
+                && graph.items(object).first() == Some(&node)
+            {
+                continue;
+            }
             let kind = found.get_type();
             if found.is_callable() || (kind.hasattr("__get__")? && !kind.hasattr("__set__")?) {
                 let message = format!(
@@ -480,6 +490,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
                 );
                 return Err(exception(self.py, "UnverifiedModelError", message));
             }
+            self.asked.insert((class, key));
         }
         Ok(())
     }

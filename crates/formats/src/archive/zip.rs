@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::decode::{Broken, EntryReader};
 use super::source::{Source, Window};
 use crate::error::{Error, Location};
@@ -52,7 +54,8 @@ impl Entry {
 pub struct Archive<'a> {
     window: Window<'a>,
     entries: Vec<Entry>,
-    by_name: HashMap<String, usize>,
+    /// Entries by their names in lower case, which are unique too.
+    by_name: HashMap<String, usize, RandomState>,
 }
 
 const CENTRAL: &[u8] = b"PK\x01\x02";
@@ -119,8 +122,7 @@ pub fn open<'a>(source: Source<'a>, limits: &mut Limits) -> Result<Archive<'a>, 
     listed.sort_by_key(|record| record.header_offset);
     let mut expected = 0_u64;
     let mut entries = Vec::with_capacity(listed.len());
-    let mut by_name = HashMap::with_capacity(listed.len());
-    let mut folded = HashMap::with_capacity(listed.len());
+    let mut by_name = HashMap::with_capacity_and_hasher(listed.len(), RandomState::default());
     for record in listed {
         if record.header_offset != expected {
             let what = if record.header_offset < expected {
@@ -132,12 +134,11 @@ pub fn open<'a>(source: Source<'a>, limits: &mut Limits) -> Result<Archive<'a>, 
         }
         let (entry, end) = local_record(&mut window, record, directory.offset)?;
         expected = end;
-        let at = Location::entry(&entry.name);
-        if by_name.insert(entry.name.clone(), entries.len()).is_some() {
-            return Err(Error::malformed("zip", at, "two entries have one name"));
-        }
-        if folded.insert(entry.name.to_ascii_lowercase(), ()).is_some() {
-            return Err(Error::malformed("zip", at, "two names differ only in case"));
+        if let Some(twin) = by_name.insert(entry.name.to_ascii_lowercase(), entries.len()) {
+            let at = Location::entry(&entry.name);
+            let same = entries.get(twin).is_some_and(|twin: &Entry| twin.name == entry.name);
+            let what = if same { "two entries have one name" } else { "two names differ only in case" };
+            return Err(Error::malformed("zip", at, what));
         }
         entries.push(entry);
     }
@@ -531,7 +532,13 @@ impl<'a> Archive<'a> {
 
     /// The index of an entry.
     pub fn find(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
+        let index = if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            self.by_name.get(&name.to_ascii_lowercase())
+        } else {
+            self.by_name.get(name)
+        };
+        let index = index.copied()?;
+        self.entries.get(index).filter(|entry| entry.name == name).map(|_| index)
     }
 
     /// Bytes of the whole archive.

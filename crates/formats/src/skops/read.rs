@@ -686,7 +686,6 @@ impl<'a> Reader<'a, '_, '_> {
             return Ok(None);
         };
         let base = open.base.min(self.pending.len());
-        let children = if base == self.pending.len() { Vec::new() } else { self.pending.split_off(base) };
         if let Some(id) = open.late_id {
             match self.ids.get(&id).copied() {
                 Some(known) if known > open.id => {
@@ -705,13 +704,18 @@ impl<'a> Reader<'a, '_, '_> {
                     self.ids.remove(&id);
                 }
             }
+            self.pending.truncate(base);
             self.spare.push(open);
             return Ok(Some(self.deliver(alias)));
         }
         if let Some(id) = open.late_id {
             self.register(id, open.id);
         }
-        let node = self.build(&mut open, &children)?;
+        let pending = std::mem::take(&mut self.pending);
+        let node = self.build(&mut open, pending.get(base..).unwrap_or_default());
+        self.pending = pending;
+        self.pending.truncate(base);
+        let node = node?;
         let id = open.id;
         self.graph.set(id, node);
         self.spare.push(open);
@@ -782,8 +786,8 @@ impl<'a> Reader<'a, '_, '_> {
     }
 
     fn build(&mut self, open: &mut Open<'a>, children: &[NodeId]) -> Result<Node, Error> {
-        let at = Location::byte(SCHEMA, self.graph.place(open.id));
-        let malformed = |what| Error::malformed("skops", at.clone(), what);
+        let place = self.graph.place(open.id);
+        let malformed = |what| Error::malformed("skops", Location::byte(SCHEMA, place), what);
         let Some(&(_, kind, _, fields)) = open.row else {
             return Err(malformed("a node has no __loader__"));
         };
@@ -801,7 +805,7 @@ impl<'a> Reader<'a, '_, '_> {
                     open.module.as_deref().unwrap_or_default(),
                     open.class.as_deref().unwrap_or_default()
                 );
-                return Err(Error::unsupported(at, "class for its loader", name));
+                return Err(Error::unsupported(Location::byte(SCHEMA, place), "class for its loader", name));
             }
             return open.scalar.ok_or_else(|| malformed("a JsonNode has no content"));
         }
@@ -815,7 +819,7 @@ impl<'a> Reader<'a, '_, '_> {
         let mut build = Build {
             open,
             children,
-            at: &at,
+            place,
             class,
             module,
             reader: self,
@@ -828,15 +832,19 @@ impl<'a> Reader<'a, '_, '_> {
 struct Build<'b, 'a, 'r, 's> {
     open: &'b Open<'a>,
     children: &'b [NodeId],
-    at: &'b Location,
+    place: u64,
     class: Cow<'a, str>,
     module: Cow<'a, str>,
     reader: &'b mut Reader<'a, 'r, 's>,
 }
 
-impl Build<'_, '_, '_, '_> {
+impl<'b> Build<'b, '_, '_, '_> {
     fn malformed(&self, what: &'static str) -> Error {
-        Error::malformed("skops", self.at.clone(), what)
+        Error::malformed("skops", self.at(), what)
+    }
+
+    fn at(&self) -> Location {
+        Location::byte(SCHEMA, self.place)
     }
 
     fn is(&self, module: &str, class: &str) -> bool {
@@ -868,7 +876,7 @@ impl Build<'_, '_, '_, '_> {
         }
         if self.module == "builtins" && matches!(self.class.as_ref(), "dict" | "list" | "set" | "tuple") {
             let name = format!("{} in a node of {own}", self.class);
-            return Err(Error::unsupported(self.at.clone(), "class of a container", name));
+            return Err(Error::unsupported(self.at(), "class of a container", name));
         }
         self.refer(Role::Call)
     }
@@ -879,7 +887,7 @@ impl Build<'_, '_, '_, '_> {
             return self.global();
         }
         let name = format!("{}.{}", self.module, self.class);
-        Err(Error::unsupported(self.at.clone(), "class for its loader", name))
+        Err(Error::unsupported(self.at(), "class for its loader", name))
     }
 
     fn slot(&self, index: usize, what: &'static str) -> Result<NodeId, Error> {
@@ -1034,7 +1042,7 @@ impl Build<'_, '_, '_, '_> {
             Loader::SparseMatrix => {
                 let stored = Stored::Raw(self.entry()?);
                 let array = self.array(stored)?;
-                let place = u32::try_from(self.at.offset.unwrap_or(0)).unwrap_or(0);
+                let place = u32::try_from(self.place).unwrap_or(0);
                 let bytes = self.reader.push(Node::Bytes(array), place)?;
                 let items = self.link(&[bytes])?;
                 Node::Sparse(self.refer(Role::Call)?, items)
@@ -1106,7 +1114,7 @@ impl Build<'_, '_, '_, '_> {
             return Err(self.malformed("the shape of an array is not a tuple of lengths"));
         };
         if lengths.is_empty() {
-            return Err(Error::unsupported(self.at.clone(), "array of objects", "one without dimensions"));
+            return Err(Error::unsupported(self.at(), "array of objects", "one without dimensions"));
         }
         // One dimension: as many items; more: nested lists, whose lengths are the shape.
         if lengths.first().is_some_and(|&length| length != self.children.len()) {
@@ -1155,17 +1163,17 @@ impl Build<'_, '_, '_, '_> {
     }
 
     /// Keys and values of a dict in turn, the keys turned into what `key_types` says.
-    fn pairs(&mut self, types: NodeId) -> Result<Vec<NodeId>, Error> {
+    fn pairs(&mut self, types: NodeId) -> Result<Cow<'b, [NodeId]>, Error> {
         let graph = &self.reader.graph;
         let Node::List(_, types) = graph.node(types) else {
             return Err(self.malformed("the key_types of a dict are not a list"));
         };
         let types = graph.items(types);
-        let mut pairs = self.children.to_vec();
+        let pairs = self.children;
         if types.len() != pairs.len() / 2 {
             return Err(self.malformed("a dict has another number of keys than of key_types"));
         }
-        self.distinct(&pairs)?;
+        self.distinct(pairs)?;
         // Most dicts have one type of key; most keys are text.
         let mut changes = Vec::new();
         let mut last = None;
@@ -1182,12 +1190,16 @@ impl Build<'_, '_, '_, '_> {
                 changes.push((index.saturating_mul(2), class));
             }
         }
+        if changes.is_empty() {
+            return Ok(Cow::Borrowed(pairs));
+        }
+        let mut pairs = pairs.to_vec();
         for (index, class) in changes {
             let Some(slot) = pairs.get_mut(index) else { continue };
             let id = self.key(*slot, class)?;
             *slot = id;
         }
-        Ok(pairs)
+        Ok(Cow::Owned(pairs))
     }
 
     /// Refuses two keys of the same text: JSON readers disagree on which one counts.

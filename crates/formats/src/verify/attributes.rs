@@ -82,6 +82,10 @@ pub(super) fn csr_shape(value: Value<'_>) -> Option<(usize, usize)> {
 /// skops calls the class with the array (`io/_numpy.py`, `NdArrayNode`), so a `numpy.matrix` has two dimensions whatever
 /// the file says, and its length is not the one that a verifier sees. numpy scalars are held to their array elsewhere.
 pub(super) fn refuse_other_arrays(object: Value<'_>) -> Result<(), Refusal> {
+    if let Some(state) = object.state().filter(|state| state.is_construct()) {
+        // It would be a dict to Python and no dict to the verifiers.
+        return Err(state.refuse("the attributes of an estimator are not in a dict"));
+    }
     for held in [object.state(), object.args()].into_iter().flatten() {
         let pairs = held.entries().unwrap_or_default();
         let items = held.items().unwrap_or_default();
@@ -111,11 +115,10 @@ pub(super) fn refuse_names(estimator: Value<'_>, names: &[&str]) -> Result<(), R
     if state.class() != Some("builtins.dict") {
         return Err(state.refuse("the attributes of an estimator are not in a dict"));
     }
-    for (key, _) in state.entries().unwrap_or_default() {
-        if key
-            .text()
-            .is_none_or(|name| names.binary_search(&name).is_ok())
-        {
+    for (key, value) in state.entries().unwrap_or_default() {
+        // scikit-learn itself leaves methods in some states, bound to the same object.
+        let hides = |name: &str| names.binary_search(&name).is_ok() && !value.is_method_of(estimator, name);
+        if key.text().is_none_or(hides) {
             return Err(
                 key.refuse("an attribute has the name of a method or constant of its class")
             );

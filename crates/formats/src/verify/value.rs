@@ -115,7 +115,34 @@ impl<'a> Value<'a> {
                     .filter_map(|pair| Some((self.at(*pair.first()?), self.at(*pair.last()?))))
                     .collect(),
             ),
+            // A dict with keys that JSON has no form for: called with a list of pairs.
+            Node::Construct(class, _) if self.graph.name(class) == "builtins.dict" => {
+                let args = self.args()?.items()?;
+                let [pairs] = args.as_slice() else { return None };
+                let pairs = pairs.items()?.into_iter().map(|pair| match pair.items()?.as_slice() {
+                    &[key, value] => Some((key, value)),
+                    _ => None,
+                });
+                pairs.collect()
+            }
             _ => None,
+        }
+    }
+
+    /// Whether the object is made by calling its class.
+    pub(crate) fn is_construct(self) -> bool {
+        matches!(self.graph.node(self.node), Node::Construct(..))
+    }
+
+    /// Whether the value is the method `name` of `object`, bound to it.
+    pub(crate) fn is_method_of(self, object: Self, name: &str) -> bool {
+        match self.graph.node(self.node) {
+            Node::Method(method, _) => {
+                let full = self.graph.name(method);
+                self.graph.children(self.node).first() == Some(&object.node)
+                    && full.rsplit('.').next() == Some(name)
+            }
+            _ => false,
         }
     }
 
