@@ -114,9 +114,17 @@ impl DType {
         let mut offset = 0_usize;
         let mut placed = Vec::with_capacity(fields.len());
         for (name, title, dtype, shape) in fields {
-            let count = shape.iter().try_fold(1_usize, |all, &n| all.checked_mul(n))?;
+            let count = shape
+                .iter()
+                .try_fold(1_usize, |all, &n| all.checked_mul(n))?;
             let size = count.checked_mul(dtype.itemsize)?;
-            placed.push(Field { name, title, offset, dtype, shape });
+            placed.push(Field {
+                name,
+                title,
+                offset,
+                dtype,
+                shape,
+            });
             offset = offset.checked_add(size)?;
         }
         Some(Self {
@@ -190,7 +198,10 @@ fn is_time_unit(text: &str) -> bool {
     const UNITS: &[&str] = &[
         "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic",
     ];
-    let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else {
+    let Some(inner) = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    else {
         return false;
     };
     let (inner, divisor) = inner.split_once('/').unwrap_or((inner, "1"));
@@ -219,7 +230,18 @@ mod tests {
             let dtype = DType::parse(text).unwrap();
             assert_eq!((dtype.kind(), dtype.itemsize()), (kind, size), "{text}");
         }
-        for text in ["|O", "<f3", "f8", "", "<", "<i8x", "<M8[ns", "<x4", "|i8", "<U99999999999999999999"] {
+        for text in [
+            "|O",
+            "<f3",
+            "f8",
+            "",
+            "<",
+            "<i8x",
+            "<M8[ns",
+            "<x4",
+            "|i8",
+            "<U99999999999999999999",
+        ] {
             assert_eq!(DType::parse(text), None, "{text}");
         }
     }

@@ -132,7 +132,13 @@ impl fmt::Display for Untrusted {
         f.write_str("untrusted names: ")?;
         for (index, refused) in self.names.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
-            write!(f, "{comma}{} ({}@{})", refused.name.escape_debug(), self.entry, refused.offset)?;
+            write!(
+                f,
+                "{comma}{} ({}@{})",
+                refused.name.escape_debug(),
+                self.entry,
+                refused.offset
+            )?;
         }
         Ok(())
     }

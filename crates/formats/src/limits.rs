@@ -75,7 +75,11 @@ mod tests {
         assert!(spend(&mut left, 4, "bytes").is_ok());
         assert!(matches!(
             spend(&mut left, 7, "bytes"),
-            Err(Error::Limit { found: 7, limit: 6, .. })
+            Err(Error::Limit {
+                found: 7,
+                limit: 6,
+                ..
+            })
         ));
         assert_eq!(left, 6);
     }

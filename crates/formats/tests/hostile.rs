@@ -11,7 +11,9 @@ use nopickle_formats::archive::{self, Source};
 use nopickle_formats::{Error, Limits, Policy, skops};
 
 fn folder(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
 }
 
 /// Small enough that a bomb of 2 MB is one.
@@ -31,7 +33,9 @@ fn small_limits() -> Limits {
 fn load(source: Source<'_>, mut limits: Limits) -> Result<(), Error> {
     let mut archive = archive::open(source, &mut limits)?;
     let graph = skops::read(&mut archive, &mut limits)?;
-    graph.trust(&Policy::default())?.verify(&mut archive, &mut limits)?;
+    graph
+        .trust(&Policy::default())?
+        .verify(&mut archive, &mut limits)?;
     Ok(())
 }
 
@@ -68,8 +72,14 @@ fn cases() -> Vec<Case> {
             Case {
                 name: between(line, "\"").unwrap(),
                 // Refused by the Python class itself, which is not here.
-                kind: if with == "Python" { "loads".to_owned() } else { kind },
-                says: between(line, ", says = \"").filter(|_| with != "Python").unwrap_or_default(),
+                kind: if with == "Python" {
+                    "loads".to_owned()
+                } else {
+                    kind
+                },
+                says: between(line, ", says = \"")
+                    .filter(|_| with != "Python")
+                    .unwrap_or_default(),
                 small_limits: with == "small limits",
             }
         })
@@ -95,7 +105,9 @@ fn every_hostile_file_is_refused_in_its_own_words() {
                 Ok(()) => ("loads", String::new()),
                 Err(error) => (kind(error), error.to_string()),
             };
-            let as_expected = found == case.kind && words.contains(&case.says) && (found == "loads" || !case.says.is_empty());
+            let as_expected = found == case.kind
+                && words.contains(&case.says)
+                && (found == "loads" || !case.says.is_empty());
             if !as_expected {
                 writeln!(
                     wrong,
@@ -121,7 +133,11 @@ fn every_file_has_a_line() {
         }
         for file in fs::read_dir(group.path()).unwrap() {
             let name = file.unwrap().file_name();
-            files.insert(format!("{}/{}", group.file_name().display(), name.display()));
+            files.insert(format!(
+                "{}/{}",
+                group.file_name().display(),
+                name.display()
+            ));
         }
     }
     files.retain(|name| name.ends_with(".skops"));
@@ -131,7 +147,12 @@ fn every_file_has_a_line() {
 
 #[test]
 fn a_file_that_is_cut_anywhere_is_refused() {
-    for name in ["zip/good_stored.skops", "zip/good_deflated.skops", "zip/good_descriptor.skops", "zip/good_zip64_end.skops"] {
+    for name in [
+        "zip/good_stored.skops",
+        "zip/good_deflated.skops",
+        "zip/good_descriptor.skops",
+        "zip/good_zip64_end.skops",
+    ] {
         let bytes = fs::read(folder("cases/hostile").join(name)).unwrap();
         load(Source::Bytes(&bytes), small_limits()).unwrap();
         for end in 0..bytes.len() {
@@ -154,5 +175,9 @@ fn a_changed_byte_is_refused_or_changes_nothing() {
         }
     }
     // Per entry: version and time in the local header (8 bytes), versions, time and attributes in the directory (16).
-    assert!(accepted <= 3 * 2 * 24, "{accepted} of {} changes are accepted", 3 * bytes.len());
+    assert!(
+        accepted <= 3 * 2 * 24,
+        "{accepted} of {} changes are accepted",
+        3 * bytes.len()
+    );
 }

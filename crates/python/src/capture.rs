@@ -28,7 +28,10 @@ pub(crate) struct Captured {
 
 // SAFETY: the object is alive, and its memory is only read. A model that another thread changes while
 // it is saved gives a file of mixed values, as it does with pickle.
-#[expect(unsafe_code, reason = "arrays are written while the interpreter is detached")]
+#[expect(
+    unsafe_code,
+    reason = "arrays are written while the interpreter is detached"
+)]
 unsafe impl Sync for Captured {}
 
 impl Captured {
@@ -105,7 +108,11 @@ const KINDS: &[(&str, &str, Kind)] = &[
     ("operator", "attrgetter", Kind::Operator),
     ("operator", "itemgetter", Kind::Operator),
     ("operator", "methodcaller", Kind::Operator),
-    ("quantile_forest._quantile_forest_fast", "QuantileForest", Kind::Reduced),
+    (
+        "quantile_forest._quantile_forest_fast",
+        "QuantileForest",
+        Kind::Reduced,
+    ),
     // lil and dok have no npz form: they are taken apart as plain objects.
     ("scipy.sparse._base", "sparray", Kind::Sparse),
     ("scipy.sparse._dok", "_dok_base", Kind::Constructed),
@@ -291,7 +298,10 @@ impl<'py> Capture<'py> {
 
     fn wide_text(&mut self, object: &Bound<'py, PyString>) -> PyResult<NodeId> {
         let bytes = object.call_method1("encode", ("utf-8", "surrogatepass"))?;
-        let run = self.graph.push_wide(bytes.cast::<PyBytes>()?.as_bytes()).ok_or_else(|| self.full())?;
+        let run = self
+            .graph
+            .push_wide(bytes.cast::<PyBytes>()?.as_bytes())
+            .ok_or_else(|| self.full())?;
         self.push(Node::WideStr(run))
     }
 
@@ -311,7 +321,10 @@ impl<'py> Capture<'py> {
                 let digits = object.str().map_err(|_| {
                     self.unsupported("integers of more digits than sys.get_int_max_str_digits() are not supported".to_owned())
                 })?;
-                let run = self.graph.push_text(digits.to_str()?).ok_or_else(|| self.full())?;
+                let run = self
+                    .graph
+                    .push_text(digits.to_str()?)
+                    .ok_or_else(|| self.full())?;
                 self.push(Node::BigInt(run))
             }
             Err(error) => Err(error),
@@ -337,9 +350,12 @@ impl<'py> Capture<'py> {
         let mut kind = Kind::Object;
         let mut decided = false;
         for base in class.mro() {
-            let Ok(base) = base.cast_into::<PyType>() else { continue };
+            let Ok(base) = base.cast_into::<PyType>() else {
+                continue;
+            };
             let (module, name) = module_and_name(&base)?;
-            let row = KINDS.binary_search_by(|row| (row.0, row.1).cmp(&(module.as_str(), name.as_str())));
+            let row =
+                KINDS.binary_search_by(|row| (row.0, row.1).cmp(&(module.as_str(), name.as_str())));
             let Ok(row) = row else { continue };
             // The base of lil and dok may stand behind that of all sparse containers.
             // A numpy scalar of bytes is bytes too.
@@ -354,9 +370,13 @@ impl<'py> Capture<'py> {
         let facts = TypeFacts {
             kind,
             class: self.global(&module, &name)?,
-            plain_reduce: class.getattr("__reduce__")?.is(&plain.getattr("__reduce__")?),
+            plain_reduce: class
+                .getattr("__reduce__")?
+                .is(&plain.getattr("__reduce__")?),
             has_getstate: class.hasattr("__getstate__")?,
-            own_reduce_ex: !class.getattr("__reduce_ex__")?.is(&plain.getattr("__reduce_ex__")?),
+            own_reduce_ex: !class
+                .getattr("__reduce_ex__")?
+                .is(&plain.getattr("__reduce_ex__")?),
         };
         self.alive.push(class.clone().into_any());
         self.types.insert(address(&class), facts);
@@ -403,10 +423,20 @@ impl<'py> Capture<'py> {
                 Node::ByteArray(self.raw(&bytes.into_any(), start, length)?)
             }
             Kind::Slice => {
-                let parts = [object.getattr("start")?, object.getattr("stop")?, object.getattr("step")?];
+                let parts = [
+                    object.getattr("start")?,
+                    object.getattr("stop")?,
+                    object.getattr("step")?,
+                ];
                 for part in &parts {
-                    if !(part.is_none() || part.is_instance_of::<PyInt>() || part.is_exact_instance_of::<PyString>()) {
-                        return Err(self.unsupported(format!("slices of {} are not supported", part.get_type())));
+                    if !(part.is_none()
+                        || part.is_instance_of::<PyInt>()
+                        || part.is_exact_instance_of::<PyString>())
+                    {
+                        return Err(self.unsupported(format!(
+                            "slices of {} are not supported",
+                            part.get_type()
+                        )));
                     }
                 }
                 Node::Slice(self.nodes(parts)?)
@@ -436,7 +466,9 @@ impl<'py> Capture<'py> {
                 let class = self.global("operator", &name)?;
                 // With keywords, `methodcaller` reduces to a partial.
                 if !reduced.get_item(0)?.is(object.get_type()) {
-                    return Err(self.unsupported("operator.methodcaller with keyword arguments is not supported".to_owned()));
+                    return Err(self.unsupported(
+                        "operator.methodcaller with keyword arguments is not supported".to_owned(),
+                    ));
                 }
                 Node::Construct(class, self.nodes([reduced.get_item(1)?])?)
             }
@@ -445,7 +477,10 @@ impl<'py> Capture<'py> {
             Kind::Scalar => {
                 let array = py.import("numpy")?.getattr("asarray")?.call1((object,))?;
                 if array.getattr("dtype")?.getattr("hasobject")?.is_truthy()? {
-                    return Err(self.unsupported(format!("numpy scalars of dtype {} are not supported", array.getattr("dtype")?)));
+                    return Err(self.unsupported(format!(
+                        "numpy scalars of dtype {} are not supported",
+                        array.getattr("dtype")?
+                    )));
                 }
                 Node::Array(class, self.memory(array.cast::<PyUntypedArray>()?)?)
             }
@@ -464,7 +499,9 @@ impl<'py> Capture<'py> {
                 let state = object.call_method("get_state", (), Some(&keywords))?;
                 let name: String = state.get_item("bit_generator")?.extract()?;
                 if name != "MT19937" {
-                    let message = format!("RandomState on {name} is not supported; use numpy.random.Generator");
+                    let message = format!(
+                        "RandomState on {name} is not supported; use numpy.random.Generator"
+                    );
                     return Err(self.unsupported(message));
                 }
                 Node::RandomState(class, self.nodes([state])?)
@@ -477,7 +514,11 @@ impl<'py> Capture<'py> {
             Kind::Sparse => self.sparse(object, class)?,
             Kind::Reduced => {
                 let reduced = object.call_method0("__reduce__")?.cast_into::<PyTuple>()?;
-                let state = if reduced.len() > 2 { reduced.get_item(2)? } else { PyDict::new(py).into_any() };
+                let state = if reduced.len() > 2 {
+                    reduced.get_item(2)?
+                } else {
+                    PyDict::new(py).into_any()
+                };
                 Node::Construct(class, self.nodes([reduced.get_item(1)?, state])?)
             }
             Kind::Loss => self.loss(object, class)?,
@@ -485,7 +526,9 @@ impl<'py> Capture<'py> {
                 let state = object.getattr("__dict__")?;
                 Node::Object(class, self.nodes([state])?)
             }
-            Kind::Property => return Err(self.unsupported("property objects are not supported".to_owned())),
+            Kind::Property => {
+                return Err(self.unsupported("property objects are not supported".to_owned()));
+            }
             Kind::Object => self.object(object, facts)?,
         })
     }
@@ -493,9 +536,15 @@ impl<'py> Capture<'py> {
     /// Sets of text or of numbers are sorted, so that equal models give equal bytes.
     fn set(&mut self, set: &Bound<'py, PySet>) -> PyResult<Items> {
         let mut items: Vec<Bound<'py, PyAny>> = set.iter().collect();
-        if items.iter().all(|item| item.is_exact_instance_of::<PyString>()) {
+        if items
+            .iter()
+            .all(|item| item.is_exact_instance_of::<PyString>())
+        {
             items.sort_by_cached_key(|item| item.extract::<String>().unwrap_or_default());
-        } else if items.iter().all(|item| item.is_exact_instance_of::<PyInt>()) {
+        } else if items
+            .iter()
+            .all(|item| item.is_exact_instance_of::<PyInt>())
+        {
             items.sort_by_cached_key(|item| item.extract::<i128>().unwrap_or_default());
         }
         self.nodes(items)
@@ -557,27 +606,48 @@ impl<'py> Capture<'py> {
                 Ok(value) => self.push(Node::Int(value)).map(Some),
                 Err(_) => {
                     let digits = key.str()?;
-                    let run = self.graph.push_text(digits.to_str()?).ok_or_else(|| self.full())?;
+                    let run = self
+                        .graph
+                        .push_text(digits.to_str()?)
+                        .ok_or_else(|| self.full())?;
                     self.push(Node::BigInt(run)).map(Some)
                 }
             };
         }
         if address(&kind) == self.float_type {
             let value: f64 = key.extract()?;
-            return if value.is_nan() { Ok(None) } else { self.push(Node::Float(value)).map(Some) };
+            return if value.is_nan() {
+                Ok(None)
+            } else {
+                self.push(Node::Float(value)).map(Some)
+            };
         }
         let (module, name) = module_and_name(&kind)?;
         let number = matches!(
             name.as_str(),
-            "int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "uint32" | "uint64" | "float64"
+            "int8"
+                | "int16"
+                | "int32"
+                | "int64"
+                | "uint8"
+                | "uint16"
+                | "uint32"
+                | "uint64"
+                | "float64"
         );
         if module != "numpy" || !(number || name == "str_") {
             return Ok(None);
         }
         let item = key.call_method0("item")?;
-        let text = if name == "str_" { item } else { item.repr()?.into_any() };
+        let text = if name == "str_" {
+            item
+        } else {
+            item.repr()?.into_any()
+        };
         let text = text.cast::<PyString>()?;
-        let Ok(text) = text.to_str() else { return Ok(None) };
+        let Ok(text) = text.to_str() else {
+            return Ok(None);
+        };
         if text == "nan" {
             return Ok(None);
         }
@@ -590,15 +660,25 @@ impl<'py> Capture<'py> {
     fn dict_of_pairs(&mut self, dict: &Bound<'py, PyDict>, class: GlobalId) -> PyResult<Node> {
         let name = self.graph.name(class);
         if !matches!(name, "builtins.dict" | "collections.OrderedDict") {
-            let message = format!("{name} with keys other than text, or of several types, is not supported; use a dict");
+            let message = format!(
+                "{name} with keys other than text, or of several types, is not supported; use a dict"
+            );
             return Err(self.unsupported(message));
         }
-        let pairs: Vec<_> = dict.iter().map(|pair| pair.into_pyobject(self.py)).collect::<Result<_, _>>()?;
+        let pairs: Vec<_> = dict
+            .iter()
+            .map(|pair| pair.into_pyobject(self.py))
+            .collect::<Result<_, _>>()?;
         let args = PyTuple::new(self.py, [PyList::new(self.py, pairs)?])?;
         Ok(Node::Construct(class, self.nodes([args.into_any()])?))
     }
 
-    fn raw(&mut self, object: &Bound<'py, PyAny>, start: *const u8, length: usize) -> PyResult<ArrayId> {
+    fn raw(
+        &mut self,
+        object: &Bound<'py, PyAny>,
+        start: *const u8,
+        length: usize,
+    ) -> PyResult<ArrayId> {
         let id = self.graph.push_memory_array().ok_or_else(|| self.full())?;
         let descr = self.descr_text(String::new());
         self.arrays.push(Captured {
@@ -629,11 +709,17 @@ impl<'py> Capture<'py> {
             Some(&known) => known,
             None => {
                 if dtype.has_object() {
-                    return Err(self.unsupported(format!("numpy arrays of dtype {dtype} are not supported")));
+                    return Err(self
+                        .unsupported(format!("numpy arrays of dtype {dtype} are not supported")));
                 }
-                let text = if dtype.has_fields() || dtype.has_subarray() || dtype.num() >= NPY_VOID {
+                let text = if dtype.has_fields() || dtype.has_subarray() || dtype.num() >= NPY_VOID
+                {
                     let format = self.py.import("numpy.lib.format")?;
-                    format.getattr("dtype_to_descr")?.call1((&dtype,))?.repr()?.extract()?
+                    format
+                        .getattr("dtype_to_descr")?
+                        .call1((&dtype,))?
+                        .repr()?
+                        .extract()?
                 } else {
                     format!("'{}'", dtype.getattr("str")?.cast::<PyString>()?.to_str()?)
                 };
@@ -646,7 +732,11 @@ impl<'py> Capture<'py> {
         let array = if array.is_c_contiguous() || array.is_fortran_contiguous() {
             array.clone()
         } else {
-            let copy = self.py.import("numpy")?.getattr("ascontiguousarray")?.call1((array,))?;
+            let copy = self
+                .py
+                .import("numpy")?
+                .getattr("ascontiguousarray")?
+                .call1((array,))?;
             copy.cast_into::<PyUntypedArray>()?
         };
         let length = array.len() * dtype.itemsize();
@@ -667,19 +757,30 @@ impl<'py> Capture<'py> {
     fn array(&mut self, object: &Bound<'py, PyAny>, class: GlobalId) -> PyResult<Node> {
         let array = object.cast::<PyUntypedArray>()?;
         // A memory map is an array whose bytes come from a file; they are saved as bytes.
-        let class = if self.graph.name(class) == "numpy.memmap" { self.global("numpy", "ndarray")? } else { class };
+        let class = if self.graph.name(class) == "numpy.memmap" {
+            self.global("numpy", "ndarray")?
+        } else {
+            class
+        };
         let dtype = array.dtype();
         if !dtype.has_object() {
             return Ok(Node::Array(class, self.memory(array)?));
         }
         if dtype.has_fields() || dtype.has_subarray() {
-            return Err(self.unsupported(format!("numpy arrays of dtype {dtype} are not supported")));
+            return Err(
+                self.unsupported(format!("numpy arrays of dtype {dtype} are not supported"))
+            );
         }
         if array.ndim() == 0 {
-            return Err(self.unsupported("numpy arrays of objects without dimensions are not supported".to_owned()));
+            return Err(self.unsupported(
+                "numpy arrays of objects without dimensions are not supported".to_owned(),
+            ));
         }
         let shape = PyTuple::new(self.py, array.shape())?;
-        let flat = object.call_method0("ravel")?.call_method0("tolist")?.cast_into::<PyList>()?;
+        let flat = object
+            .call_method0("ravel")?
+            .call_method0("tolist")?
+            .cast_into::<PyList>()?;
         let mut nodes = vec![self.node(&shape.into_any())?];
         for item in flat.iter() {
             nodes.push(self.node(&item)?);
@@ -702,11 +803,22 @@ impl<'py> Capture<'py> {
                 parts.push(("row", object.getattr("row")?));
                 parts.push(("col", object.getattr("col")?));
             }
-            other => return Err(self.unsupported(format!("sparse containers of format {other} are not supported"))),
+            other => {
+                return Err(self.unsupported(format!(
+                    "sparse containers of format {other} are not supported"
+                )));
+            }
         }
-        let bytes = numpy.getattr("array")?.call1((PyBytes::new(py, format.as_bytes()),))?;
+        let bytes = numpy
+            .getattr("array")?
+            .call1((PyBytes::new(py, format.as_bytes()),))?;
         parts.push(("format", bytes));
-        parts.push(("shape", numpy.getattr("array")?.call1((object.getattr("shape")?, "<i8"))?));
+        parts.push((
+            "shape",
+            numpy
+                .getattr("array")?
+                .call1((object.getattr("shape")?, "<i8"))?,
+        ));
         parts.push(("data", object.getattr("data")?));
         if self.graph.name(class).ends_with("_array") {
             parts.push(("_is_array", numpy.getattr("array")?.call1((true,))?));
@@ -746,11 +858,19 @@ impl<'py> Capture<'py> {
 
     /// The module that holds an object which does not say so itself, such as scipy's ufuncs.
     fn search(&self, object: &Bound<'py, PyAny>, name: &str) -> PyResult<String> {
-        let modules = self.py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+        let modules = self
+            .py
+            .import("sys")?
+            .getattr("modules")?
+            .cast_into::<PyDict>()?;
         let holds = |module: &Bound<'py, PyAny>| {
             // A module's own dict: no `__getattr__` of a lazy module is called.
-            let dict = module.getattr("__dict__").ok().and_then(|dict| dict.cast_into::<PyDict>().ok());
-            dict.and_then(|dict| dict.get_item(name).ok().flatten()).is_some_and(|found| found.is(object))
+            let dict = module
+                .getattr("__dict__")
+                .ok()
+                .and_then(|dict| dict.cast_into::<PyDict>().ok());
+            dict.and_then(|dict| dict.get_item(name).ok().flatten())
+                .is_some_and(|found| found.is(object))
         };
         // The same name whatever was imported first.
         for module in ["scipy.special._ufuncs", "scipy.special", "numpy"] {
@@ -797,17 +917,27 @@ impl<'py> Capture<'py> {
         let args = reduced.get_item(1)?.cast_into::<PyTuple>()?;
         let empty = PyTuple::empty(py).into_any();
         let (args, state) = if reduced.get_item(0)?.is(object.get_type()) {
-            let state = if reduced.len() > 2 { reduced.get_item(2)? } else { PyDict::new(py).into_any() };
+            let state = if reduced.len() > 2 {
+                reduced.get_item(2)?
+            } else {
+                PyDict::new(py).into_any()
+            };
             (args.into_any(), state)
         } else if args.get_item(0)?.is(object.get_type()) {
             if reduced.len() > 2 {
                 (empty, reduced.get_item(2)?)
             } else {
                 let inner = args.get_item(2)?;
-                (if inner.is_none() { empty } else { inner }, PyDict::new(py).into_any())
+                (
+                    if inner.is_none() { empty } else { inner },
+                    PyDict::new(py).into_any(),
+                )
             }
         } else {
-            return Err(self.unsupported(format!("{} reduces to something unknown", object.get_type())));
+            return Err(self.unsupported(format!(
+                "{} reduces to something unknown",
+                object.get_type()
+            )));
         };
         Ok(Node::Construct(class, self.nodes([args, state])?))
     }
@@ -815,13 +945,21 @@ impl<'py> Capture<'py> {
     fn object(&mut self, object: &Bound<'py, PyAny>, facts: TypeFacts) -> PyResult<Node> {
         // What json can write is kept as json does: an enum of text becomes text.
         if object.is_instance_of::<PyString>() {
-            let plain = self.py.get_type::<PyString>().getattr("__str__")?.call1((object,))?;
+            let plain = self
+                .py
+                .get_type::<PyString>()
+                .getattr("__str__")?
+                .call1((object,))?;
             let text = plain.cast_into::<PyString>()?;
             let node = self.text(&text)?;
             return Ok(self.graph.node(node));
         }
         if object.is_instance_of::<PyInt>() {
-            let plain = self.py.get_type::<PyInt>().getattr("__int__")?.call1((object,))?;
+            let plain = self
+                .py
+                .get_type::<PyInt>()
+                .getattr("__int__")?
+                .call1((object,))?;
             let node = self.int(&plain)?;
             return Ok(self.graph.node(node));
         }
@@ -840,7 +978,10 @@ impl<'py> Capture<'py> {
                 && reduced.get_item(0)?.is(object.get_type())
                 && reduced.iter().skip(2).all(|part| part.is_none())
             {
-                return Ok(Node::Construct(facts.class, self.nodes([reduced.get_item(1)?])?));
+                return Ok(Node::Construct(
+                    facts.class,
+                    self.nodes([reduced.get_item(1)?])?,
+                ));
             }
         }
         let state = if facts.has_getstate {
@@ -858,11 +999,18 @@ impl<'py> Capture<'py> {
                     self.graph.name(facts.class)
                 ))
             };
-            let reduced = object.call_method1("__reduce_ex__", (2,)).map_err(|_| out_of_reach())?;
+            let reduced = object
+                .call_method1("__reduce_ex__", (2,))
+                .map_err(|_| out_of_reach())?;
             let reduced = reduced.cast_into::<PyTuple>().map_err(|_| out_of_reach())?;
-            let made = reduced.get_item(0)?.getattr("__name__").and_then(|name| name.extract::<String>());
+            let made = reduced
+                .get_item(0)?
+                .getattr("__name__")
+                .and_then(|name| name.extract::<String>());
             let args = reduced.get_item(1)?.cast_into::<PyTuple>()?;
-            if made.ok().as_deref() != Some("__newobj__") || !args.get_item(0)?.is(object.get_type()) {
+            if made.ok().as_deref() != Some("__newobj__")
+                || !args.get_item(0)?.is(object.get_type())
+            {
                 return Err(out_of_reach());
             }
             if args.len() > 1 {
@@ -876,6 +1024,9 @@ impl<'py> Capture<'py> {
 
 /// `__module__` and `__name__` of a class.
 pub(crate) fn module_and_name(class: &Bound<'_, PyType>) -> PyResult<(String, String)> {
-    let module = class.getattr("__module__")?.extract().unwrap_or_else(|_| "builtins".to_owned());
+    let module = class
+        .getattr("__module__")?
+        .extract()
+        .unwrap_or_else(|_| "builtins".to_owned());
     Ok((module, class.getattr("__name__")?.extract()?))
 }

@@ -7,7 +7,10 @@ use pyo3::types::PyType;
 
 /// The exception class of `nopickle.exceptions` with this name.
 pub(crate) fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyType>> {
-    Ok(py.import("nopickle.exceptions")?.getattr(name)?.cast_into::<PyType>()?)
+    Ok(py
+        .import("nopickle.exceptions")?
+        .getattr(name)?
+        .cast_into::<PyType>()?)
 }
 
 /// An exception of `nopickle.exceptions`.
@@ -38,7 +41,11 @@ pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
 
 /// `UntrustedTypesError`, which carries the names.
 fn raise_untrusted(py: Python<'_>, untrusted: &Untrusted) -> PyErr {
-    let names: Vec<&str> = untrusted.names.iter().map(|refused| refused.name.as_str()).collect();
+    let names: Vec<&str> = untrusted
+        .names
+        .iter()
+        .map(|refused| refused.name.as_str())
+        .collect();
     let make = || -> PyResult<PyErr> {
         let error = class(py, "UntrustedTypesError")?.call1((names, untrusted.to_string()))?;
         Ok(PyErr::from_value(error))

@@ -1,5 +1,7 @@
 //! Python objects from a verified graph: the only place that imports what a graph names.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use nopickle_formats::npy::Header;
 use nopickle_formats::{GlobalId, Graph, Items, Node, NodeId, Text};
 use pyo3::exceptions::{PyException, PyMemoryError, PyWarning};
@@ -7,7 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet, PySlice, PyString, PyTuple, PyType};
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::errors::exception;
 use crate::memory::{Memory, scalar};
@@ -56,10 +58,19 @@ pub(crate) struct Materializer<'g, 'py> {
 }
 
 impl<'g, 'py> Materializer<'g, 'py> {
-    pub(crate) fn new(py: Python<'py>, graph: &'g Graph, headers: &'g [Header], memory: Vec<Memory>) -> Self {
+    pub(crate) fn new(
+        py: Python<'py>,
+        graph: &'g Graph,
+        headers: &'g [Header],
+        memory: Vec<Memory>,
+    ) -> Self {
         let mut seen = vec![false; graph.len()];
         let mut shared = vec![false; graph.len()];
-        for id in graph.root().into_iter().chain(graph.ids().flat_map(|id| graph.children(id).iter().copied())) {
+        for id in graph.root().into_iter().chain(
+            graph
+                .ids()
+                .flat_map(|id| graph.children(id).iter().copied()),
+        ) {
             shared[id.index()] |= seen[id.index()];
             seen[id.index()] = true;
         }
@@ -85,7 +96,11 @@ impl<'g, 'py> Materializer<'g, 'py> {
     /// Builds the object of the graph's root.
     pub(crate) fn run(mut self) -> PyResult<Bound<'py, PyAny>> {
         let Some(root) = self.graph.root() else {
-            return Err(exception(self.py, "MalformedModelError", "the model is empty".to_owned()));
+            return Err(exception(
+                self.py,
+                "MalformedModelError",
+                "the model is empty".to_owned(),
+            ));
         };
         self.visit(root)?;
         while let Some(&Frame { node, next }) = self.stack.last() {
@@ -93,12 +108,19 @@ impl<'g, 'py> Materializer<'g, 'py> {
             let mut next = next;
             let mut descend = false;
             while let Some(&child) = children.get(next) {
-                if next == 1 && self.objects[node.index()].is_none() && matches!(self.graph.node(node), Node::Construct(..)) {
+                if next == 1
+                    && self.objects[node.index()].is_none()
+                    && matches!(self.graph.node(node), Node::Construct(..))
+                {
                     // The object exists before its state does.
-                    let made = self.construct(node).map_err(|error| self.explain(error, node))?;
+                    let made = self
+                        .construct(node)
+                        .map_err(|error| self.explain(error, node))?;
                     self.objects[node.index()] = Some(made);
                 }
-                if self.states[child.index()] == State::Open && self.objects[child.index()].is_none() {
+                if self.states[child.index()] == State::Open
+                    && self.objects[child.index()].is_none()
+                {
                     self.defer(child)?;
                     descend = true;
                     break;
@@ -114,11 +136,18 @@ impl<'g, 'py> Materializer<'g, 'py> {
             if descend {
                 continue;
             }
-            let made = self.finish(node).map_err(|error| self.explain(error, node))?;
+            let made = self
+                .finish(node)
+                .map_err(|error| self.explain(error, node))?;
             self.objects[node.index()] = Some(made);
             self.states[node.index()] = State::Done;
             self.stack.pop();
-            let waiting: Vec<NodeId> = self.deferred.iter().filter(|pair| pair.0 == node).map(|pair| pair.1).collect();
+            let waiting: Vec<NodeId> = self
+                .deferred
+                .iter()
+                .filter(|pair| pair.0 == node)
+                .map(|pair| pair.1)
+                .collect();
             self.deferred.retain(|pair| pair.0 != node);
             for node in waiting {
                 self.states[node.index()] = State::Open;
@@ -136,7 +165,9 @@ impl<'g, 'py> Materializer<'g, 'py> {
             return Ok(false);
         }
         if self.objects[node.index()].is_none() {
-            let empty = self.empty(node).map_err(|error| self.explain(error, node))?;
+            let empty = self
+                .empty(node)
+                .map_err(|error| self.explain(error, node))?;
             self.objects[node.index()] = empty;
         }
         self.states[node.index()] = State::Open;
@@ -149,18 +180,29 @@ impl<'g, 'py> Materializer<'g, 'py> {
     fn defer(&mut self, target: NodeId) -> PyResult<()> {
         let bottom = self.stack.iter().rposition(|frame| frame.node == target);
         let between = |index: &usize| bottom.is_some_and(|bottom| *index > bottom);
-        let found = (0..self.stack.len()).rev().take_while(between).find(|&index| {
-            let frame = self.stack[index];
-            let exists = self.objects[frame.node.index()].is_some();
-            // The dict that is an object's state must be whole when the object takes it.
-            let is_state = index.checked_sub(1).is_some_and(|below| {
-                matches!(self.graph.node(self.stack[below].node), Node::Object(..) | Node::Construct(..))
+        let found = (0..self.stack.len())
+            .rev()
+            .take_while(between)
+            .find(|&index| {
+                let frame = self.stack[index];
+                let exists = self.objects[frame.node.index()].is_some();
+                // The dict that is an object's state must be whole when the object takes it.
+                let is_state = index.checked_sub(1).is_some_and(|below| {
+                    matches!(
+                        self.graph.node(self.stack[below].node),
+                        Node::Object(..) | Node::Construct(..)
+                    )
+                });
+                exists && !is_state
             });
-            exists && !is_state
-        });
         let Some(found) = found else {
-            let message = "schema.json: malformed skops: a cycle passes through no object and no container";
-            return Err(exception(self.py, "MalformedModelError", message.to_owned()));
+            let message =
+                "schema.json: malformed skops: a cycle passes through no object and no container";
+            return Err(exception(
+                self.py,
+                "MalformedModelError",
+                message.to_owned(),
+            ));
         };
         for frame in self.stack.split_off(found + 1) {
             self.states[frame.node.index()] = State::New;
@@ -177,18 +219,32 @@ impl<'g, 'py> Materializer<'g, 'py> {
         let slot = &mut self.objects[node.index()];
         let keep = self.shared[node.index()] || self.states[node.index()] == State::Deferred;
         let object = if keep { slot.clone() } else { slot.take() };
-        object.ok_or_else(|| exception(self.py, "MalformedModelError", "a node has no object".to_owned()))
+        object.ok_or_else(|| {
+            exception(
+                self.py,
+                "MalformedModelError",
+                "a node has no object".to_owned(),
+            )
+        })
     }
 
     fn taken(&mut self, items: Items) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let graph = self.graph;
-        graph.items(items).iter().map(|&item| self.take(item)).collect()
+        graph
+            .items(items)
+            .iter()
+            .map(|&item| self.take(item))
+            .collect()
     }
 
     fn child(&mut self, items: Items, index: usize) -> PyResult<Bound<'py, PyAny>> {
         match self.graph.items(items).get(index) {
             Some(&child) => self.take(child),
-            None => Err(exception(self.py, "MalformedModelError", "a node lacks a part".to_owned())),
+            None => Err(exception(
+                self.py,
+                "MalformedModelError",
+                "a node lacks a part".to_owned(),
+            )),
         }
     }
 
@@ -204,7 +260,9 @@ impl<'g, 'py> Materializer<'g, 'py> {
             Node::None => py.None().into_bound(py),
             Node::Bool(value) => value.into_pyobject(py)?.to_owned().into_any(),
             Node::Int(value) => value.into_pyobject(py)?.into_any(),
-            Node::BigInt(digits) => py.get_type::<pyo3::types::PyInt>().call1((self.text(digits),))?,
+            Node::BigInt(digits) => py
+                .get_type::<pyo3::types::PyInt>()
+                .call1((self.text(digits),))?,
             Node::Float(value) => value.into_pyobject(py)?.into_any(),
             Node::Str(text) => self.text(text).into_any(),
             Node::WideStr(text) => {
@@ -227,9 +285,16 @@ impl<'g, 'py> Materializer<'g, 'py> {
             }
             Node::Array(class, array) => {
                 let Some(memory) = self.memory.get_mut(array.index()).and_then(Option::take) else {
-                    return Err(exception(py, "MalformedModelError", "an array stands twice".to_owned()));
+                    return Err(exception(
+                        py,
+                        "MalformedModelError",
+                        "an array stands twice".to_owned(),
+                    ));
                 };
-                let dimensions = self.headers.get(array.index()).map_or(0, |header| header.shape.len());
+                let dimensions = self
+                    .headers
+                    .get(array.index())
+                    .map_or(0, |header| header.shape.len());
                 let object = memory.into_object(py);
                 let name = self.graph.name(class);
                 if name == "numpy.ndarray" {
@@ -238,7 +303,11 @@ impl<'g, 'py> Materializer<'g, 'py> {
                     let value = scalar(py, &object)?;
                     // The dtype decides; a class that says otherwise (`longlong` for `int64`) converts.
                     let class = self.type_of(class)?;
-                    if value.get_type().is(class) { value } else { class.call1((value,))? }
+                    if value.get_type().is(class) {
+                        value
+                    } else {
+                        class.call1((value,))?
+                    }
                 } else {
                     let class = self.type_of(class)?;
                     if class.is_subclass(&object.get_type())? {
@@ -248,10 +317,18 @@ impl<'g, 'py> Materializer<'g, 'py> {
                     }
                 }
             }
-            Node::Bytes(array) | Node::ByteArray(array) => match self.memory.get_mut(array.index()).and_then(Option::take) {
-                Some(memory) => memory.into_object(py),
-                None => return Err(exception(py, "MalformedModelError", "bytes stand twice".to_owned())),
-            },
+            Node::Bytes(array) | Node::ByteArray(array) => {
+                match self.memory.get_mut(array.index()).and_then(Option::take) {
+                    Some(memory) => memory.into_object(py),
+                    None => {
+                        return Err(exception(
+                            py,
+                            "MalformedModelError",
+                            "bytes stand twice".to_owned(),
+                        ));
+                    }
+                }
+            }
             _ => return Ok(None),
         }))
     }
@@ -287,7 +364,11 @@ impl<'g, 'py> Materializer<'g, 'py> {
     /// Calls the class of a constructed object with its arguments.
     fn construct(&mut self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
         let Node::Construct(class, items) = self.graph.node(node) else {
-            return Err(exception(self.py, "MalformedModelError", "a node lacks a part".to_owned()));
+            return Err(exception(
+                self.py,
+                "MalformedModelError",
+                "a node lacks a part".to_owned(),
+            ));
         };
         let args = self.child(items, 0)?;
         self.type_of(class)?.call1(args.cast_into::<PyTuple>()?)
@@ -297,7 +378,11 @@ impl<'g, 'py> Materializer<'g, 'py> {
     fn finish(&mut self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
         let py = self.py;
         let slot = &mut self.objects[node.index()];
-        let there = if self.shared[node.index()] { slot.clone() } else { slot.take() };
+        let there = if self.shared[node.index()] {
+            slot.clone()
+        } else {
+            slot.take()
+        };
         match (self.graph.node(node), there) {
             (Node::List(_, items), Some(list)) => {
                 let list = list.cast_into::<PyList>()?;
@@ -368,17 +453,28 @@ impl<'g, 'py> Materializer<'g, 'py> {
                 let mut parts = self.taken(items)?;
                 let (namespace, keywords) = (parts.pop(), parts.pop());
                 let (args, function) = (parts.pop(), parts.pop());
-                let (Some(namespace), Some(keywords), Some(args), Some(function)) = (namespace, keywords, args, function) else {
-                    return Err(exception(py, "MalformedModelError", "a partial lacks a part".to_owned()));
+                let (Some(namespace), Some(keywords), Some(args), Some(function)) =
+                    (namespace, keywords, args, function)
+                else {
+                    return Err(exception(
+                        py,
+                        "MalformedModelError",
+                        "a partial lacks a part".to_owned(),
+                    ));
                 };
                 let mut all = vec![function];
                 for arg in args.try_iter()? {
                     all.push(arg?);
                 }
                 let keywords = keywords.cast_into::<PyDict>()?;
-                let partial = py.import("functools")?.getattr("partial")?.call(PyTuple::new(py, all)?, Some(&keywords))?;
+                let partial = py
+                    .import("functools")?
+                    .getattr("partial")?
+                    .call(PyTuple::new(py, all)?, Some(&keywords))?;
                 if namespace.is_truthy()? {
-                    partial.getattr("__dict__")?.call_method1("update", (namespace,))?;
+                    partial
+                        .getattr("__dict__")?
+                        .call_method1("update", (namespace,))?;
                 }
                 Ok(partial)
             }
@@ -406,7 +502,11 @@ impl<'g, 'py> Materializer<'g, 'py> {
             }
             (Node::Generator(class, items), _) => self.generator(class, items),
             (Node::Sparse(class, items), _) => self.sparse(class, items),
-            _ => Err(exception(py, "MalformedModelError", "a node lacks a part".to_owned())),
+            _ => Err(exception(
+                py,
+                "MalformedModelError",
+                "a node lacks a part".to_owned(),
+            )),
         }
     }
 
@@ -427,7 +527,12 @@ impl<'g, 'py> Materializer<'g, 'py> {
     }
 
     /// Gives an object its state, as `pickle` would.
-    fn set_state(&mut self, class: GlobalId, object: &Bound<'py, PyAny>, state: Bound<'py, PyAny>) -> PyResult<()> {
+    fn set_state(
+        &mut self,
+        class: GlobalId,
+        object: &Bound<'py, PyAny>,
+        state: Bound<'py, PyAny>,
+    ) -> PyResult<()> {
         let sets_state = self.class(class)?.sets_state;
         if state.is_none() {
             return Ok(());
@@ -442,7 +547,9 @@ impl<'g, 'py> Materializer<'g, 'py> {
             _ => (state, None),
         };
         if !dict.is_none() {
-            let target = object.getattr(pyo3::intern!(self.py, "__dict__"))?.cast_into::<PyDict>()?;
+            let target = object
+                .getattr(pyo3::intern!(self.py, "__dict__"))?
+                .cast_into::<PyDict>()?;
             target.update(dict.cast_into::<PyDict>()?.as_mapping())?;
         }
         if let Some(slots) = slots.filter(|slots| !slots.is_none()) {
@@ -456,28 +563,53 @@ impl<'g, 'py> Materializer<'g, 'py> {
     /// Refuses a state in which an attribute has the name of a method of its class: it would be found
     /// first, and what the method checks would not be checked. Only scikit-learn's own classes, since
     /// others may do this on purpose.
-    fn refuse_hidden_methods(&mut self, node: NodeId, class: GlobalId, state: NodeId) -> PyResult<()> {
+    fn refuse_hidden_methods(
+        &mut self,
+        node: NodeId,
+        class: GlobalId,
+        state: NodeId,
+    ) -> PyResult<()> {
         let graph = self.graph;
         if !graph.global_parts(class).0.starts_with("sklearn.") {
             return Ok(());
         }
-        let Node::Dict(_, items) = graph.node(state) else { return Ok(()) };
-        for pair in graph.items(items).chunks_exact(2) {
-            let key = pair[0];
-            // Dicts share the nodes of their keys, so this is asked once for each class and key.
-            if self.asked.contains(&(class, key)) {
+        let Node::Dict(_, items) = graph.node(state) else {
+            return Ok(());
+        };
+        // Dicts share the nodes of their keys, and classes of scikit-learn do not change while a process
+        // runs: each class and key is looked up once.
+        let unknown: Vec<(NodeId, NodeId)> = {
+            let looked_up = lock(&LOOKED_UP);
+            let of_class = looked_up
+                .as_ref()
+                .and_then(|all| all.get(graph.name(class)));
+            let pairs = graph
+                .items(items)
+                .chunks_exact(2)
+                .map(|pair| (pair[0], pair[1]));
+            pairs
+                .filter(|&(key, _)| match graph.node(key) {
+                    Node::Str(text) => {
+                        self.asked.insert((class, key))
+                            && !of_class.is_some_and(|known| known.contains(graph.text(text)))
+                    }
+                    _ => false,
+                })
+                .collect()
+        };
+        for &(key, value) in &unknown {
+            let Node::Str(text) = graph.node(key) else {
                 continue;
-            }
-            let Node::Str(text) = graph.node(key) else { continue };
+            };
             let Some(found) = self.class(class)?.object.getattr_opt(graph.text(text))? else {
-                self.asked.insert((class, key));
                 continue;
             };
             // scikit-learn itself leaves methods in some states, bound to the same object.
-            if let Node::Method(method, object) = graph.node(pair[1])
+            if let Node::Method(method, object) = graph.node(value)
                 && graph.name(method).rsplit('.').next() == Some(graph.text(text))
                 && graph.items(object).first() == Some(&node)
             {
+                self.asked.remove(&(class, key));
                 continue;
             }
             let kind = found.get_type();
@@ -490,7 +622,21 @@ impl<'g, 'py> Materializer<'g, 'py> {
                 );
                 return Err(exception(self.py, "UnverifiedModelError", message));
             }
-            self.asked.insert((class, key));
+        }
+        if !unknown.is_empty() {
+            let mut looked_up = lock(&LOOKED_UP);
+            let known = looked_up
+                .get_or_insert_default()
+                .entry(graph.name(class).to_owned())
+                .or_default();
+            for (key, value) in unknown {
+                if let Node::Str(text) = graph.node(key)
+                    && !matches!(graph.node(value), Node::Method(..))
+                    && known.len() < REMEMBERED
+                {
+                    known.insert(graph.text(text).to_owned());
+                }
+            }
         }
         Ok(())
     }
@@ -500,14 +646,19 @@ impl<'g, 'py> Materializer<'g, 'py> {
         let state = self.child(items, 0)?;
         // The name was decided on and is one of a fixed table: see `verify/random.rs`.
         let name = state.get_item("bit_generator")?;
-        let kind = random.getattr(name.cast_into::<PyString>()?)?.cast_into::<PyType>()?;
+        let kind = random
+            .getattr(name.cast_into::<PyString>()?)?
+            .cast_into::<PyType>()?;
         if !kind.is_subclass(&random.getattr("BitGenerator")?)? {
             let message = format!("schema.json: unsupported bit generator: {}", kind.name()?);
             return Err(exception(self.py, "UnsupportedModelError", message));
         }
         let bits = if self.graph.items(items).len() > 1 {
             let seed = self.child(items, 1)?.cast_into::<PyDict>()?;
-            let sequence = self.py.import("numpy.random.bit_generator")?.getattr("SeedSequence")?;
+            let sequence = self
+                .py
+                .import("numpy.random.bit_generator")?
+                .getattr("SeedSequence")?;
             kind.call1((sequence.call((), Some(&seed))?,))?
         } else {
             kind.call0()?
@@ -525,7 +676,8 @@ impl<'g, 'py> Materializer<'g, 'py> {
             parts.set_item(name, value)?;
         }
         let missing = || {
-            let message = "schema.json: malformed skops: a sparse container lacks a part".to_owned();
+            let message =
+                "schema.json: malformed skops: a sparse container lacks a part".to_owned();
             exception(py, "MalformedModelError", message)
         };
         let part = |name: &str| parts.get_item(name)?.ok_or_else(missing);
@@ -535,13 +687,22 @@ impl<'g, 'py> Materializer<'g, 'py> {
             let name = class.name()?.to_string();
             Ok::<_, PyErr>(name.split('_').next().unwrap_or_default().to_owned())
         })?;
-        let shape = PyTuple::new(py, part("shape")?.call_method0("tolist")?.extract::<Vec<i64>>()?)?;
+        let shape = PyTuple::new(
+            py,
+            part("shape")?
+                .call_method0("tolist")?
+                .extract::<Vec<i64>>()?,
+        )?;
         let content = match format.as_str() {
-            "csr" | "csc" | "bsr" => (part("data")?, part("indices")?, part("indptr")?).into_pyobject(py)?,
+            "csr" | "csc" | "bsr" => {
+                (part("data")?, part("indices")?, part("indptr")?).into_pyobject(py)?
+            }
             "dia" => (part("data")?, part("offsets")?).into_pyobject(py)?,
             "coo" => {
                 let places = match parts.get_item("coords")? {
-                    Some(coords) => PyTuple::new(py, coords.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
+                    Some(coords) => {
+                        PyTuple::new(py, coords.try_iter()?.collect::<PyResult<Vec<_>>>()?)?
+                    }
                     None => (part("row")?, part("col")?).into_pyobject(py)?,
                 };
                 (part("data")?, places).into_pyobject(py)?
@@ -558,7 +719,11 @@ impl<'g, 'py> Materializer<'g, 'py> {
         if matches!(format.as_str(), "csr" | "csc" | "bsr") {
             for name in ["indices", "indptr"] {
                 let saved = part(name)?;
-                if made.getattr(name)?.getattr("dtype")?.ne(saved.getattr("dtype")?)? {
+                if made
+                    .getattr(name)?
+                    .getattr("dtype")?
+                    .ne(saved.getattr("dtype")?)?
+                {
                     made.setattr(name, saved)?;
                 }
             }
@@ -570,7 +735,11 @@ impl<'g, 'py> Materializer<'g, 'py> {
         let class = self.graph.class(node);
         match class {
             Some(class) => self.class(class),
-            None => Err(exception(self.py, "MalformedModelError", "a node lacks a class".to_owned())),
+            None => Err(exception(
+                self.py,
+                "MalformedModelError",
+                "a node lacks a class".to_owned(),
+            )),
         }
     }
 
@@ -595,11 +764,19 @@ impl<'g, 'py> Materializer<'g, 'py> {
                 Err(_) => None,
             };
             let sets_state = object.hasattr("__setstate__")?;
-            self.classes[id.index()] = Some(Class { object, new, sets_state });
+            self.classes[id.index()] = Some(Class {
+                object,
+                new,
+                sets_state,
+            });
         }
         match &self.classes[id.index()] {
             Some(class) => Ok(class),
-            None => Err(exception(self.py, "MalformedModelError", "a name is missing".to_owned())),
+            None => Err(exception(
+                self.py,
+                "MalformedModelError",
+                "a name is missing".to_owned(),
+            )),
         }
     }
 
@@ -607,7 +784,8 @@ impl<'g, 'py> Materializer<'g, 'py> {
     /// file (out of memory, interrupts, warnings turned into errors, ours) pass as they are.
     fn explain(&self, error: PyErr, node: NodeId) -> PyErr {
         let py = self.py;
-        let ours = crate::errors::class(py, "NopickleError").is_ok_and(|class| error.is_instance(py, &class));
+        let ours = crate::errors::class(py, "NopickleError")
+            .is_ok_and(|class| error.is_instance(py, &class));
         if ours
             || !error.is_instance_of::<PyException>(py)
             || error.is_instance_of::<PyMemoryError>(py)
@@ -615,7 +793,10 @@ impl<'g, 'py> Materializer<'g, 'py> {
         {
             return error;
         }
-        let class = self.graph.class(node).map_or("a value", |class| self.graph.name(class));
+        let class = self
+            .graph
+            .class(node)
+            .map_or("a value", |class| self.graph.name(class));
         let message = format!(
             "{}@{}: unsupported state of {class}: {}",
             self.graph.entry(),
@@ -628,10 +809,25 @@ impl<'g, 'py> Materializer<'g, 'py> {
     }
 }
 
+/// Attributes that are no methods of their class, by the class's full name. Never locked while Python runs.
+static LOOKED_UP: Mutex<Option<FxHashMap<String, FxHashSet<String>>>> = Mutex::new(None);
+/// Attributes that are remembered for a class.
+const REMEMBERED: usize = 1000;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Imports the module of a name and takes the name from it.
-pub(crate) fn import<'py>(py: Python<'py>, graph: &Graph, id: GlobalId) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn import<'py>(
+    py: Python<'py>,
+    graph: &Graph,
+    id: GlobalId,
+) -> PyResult<Bound<'py, PyAny>> {
     let (module, name) = graph.global_parts(id);
-    let modules = py.import(pyo3::intern!(py, "sys"))?.getattr(pyo3::intern!(py, "modules"))?;
+    let modules = py
+        .import(pyo3::intern!(py, "sys"))?
+        .getattr(pyo3::intern!(py, "modules"))?;
     let modules = modules.cast_into::<PyDict>()?;
     // As pickle does: import, then take the module from `sys.modules`.
     let find = |module: &str| match modules.get_item(module)? {
@@ -639,12 +835,13 @@ pub(crate) fn import<'py>(py: Python<'py>, graph: &Graph, id: GlobalId) -> PyRes
         None => py.import(module)?.getattr(name),
     };
     // numpy 2 renamed its private package; files of numpy 1 name the old one.
-    let renamed = module.strip_prefix("numpy.core").map(|rest| format!("numpy._core{rest}"));
+    let renamed = module
+        .strip_prefix("numpy.core")
+        .map(|rest| format!("numpy._core{rest}"));
     let found = match &renamed {
         Some(renamed) => find(renamed).or_else(|_| find(module)),
-        None if module.starts_with("numpy._core") => {
-            find(module).or_else(|error| find(&module.replacen("_core", "core", 1)).map_err(|_| error))
-        }
+        None if module.starts_with("numpy._core") => find(module)
+            .or_else(|error| find(&module.replacen("_core", "core", 1)).map_err(|_| error)),
         None => find(module),
     };
     found.map_err(|error| {

@@ -19,9 +19,15 @@ pub(crate) struct Memory {
 
 // SAFETY: the object was made by `Allocator` and no other code has seen it yet, so nobody else reads
 // or writes its bytes until `into_object` hands it over, which takes the interpreter.
-#[expect(unsafe_code, reason = "arrays are filled while the interpreter is detached")]
+#[expect(
+    unsafe_code,
+    reason = "arrays are filled while the interpreter is detached"
+)]
 unsafe impl Send for Memory {}
-#[expect(unsafe_code, reason = "arrays are verified while the interpreter is detached")]
+#[expect(
+    unsafe_code,
+    reason = "arrays are verified while the interpreter is detached"
+)]
 unsafe impl Sync for Memory {}
 
 impl AsRef<[u8]> for Memory {
@@ -65,13 +71,19 @@ impl<'py> Allocator<'py> {
 
     /// The numpy dtype, made once for each dtype of a load.
     fn dtype(&mut self, dtype: &Arc<DType>) -> PyResult<Bound<'py, PyAny>> {
-        if let Some((_, known)) = self.dtypes.iter().find(|known| Arc::ptr_eq(&known.0, dtype)) {
+        if let Some((_, known)) = self
+            .dtypes
+            .iter()
+            .find(|known| Arc::ptr_eq(&known.0, dtype))
+        {
             return Ok(known.clone());
         }
         let made = if dtype.fields().is_empty() && !dtype.text().is_empty() {
             let class = match &self.dtype_class {
                 Some(class) => class,
-                None => self.dtype_class.insert(self.py.import("numpy")?.getattr("dtype")?),
+                None => self
+                    .dtype_class
+                    .insert(self.py.import("numpy")?.getattr("dtype")?),
             };
             class.call1((dtype.text(),))?
         } else {
@@ -89,9 +101,13 @@ impl<'py> Allocator<'py> {
         let dtype = self.dtype(&header.dtype)?;
         let mut shape: Vec<npyffi::npy_intp> = Vec::with_capacity(header.shape.len());
         for &length in &header.shape {
-            shape.push(npyffi::npy_intp::try_from(length).map_err(|_| PyMemoryError::new_err("array too large"))?);
+            shape.push(
+                npyffi::npy_intp::try_from(length)
+                    .map_err(|_| PyMemoryError::new_err("array too large"))?,
+            );
         }
-        let dimensions = i32::try_from(shape.len()).map_err(|_| PyMemoryError::new_err("array too large"))?;
+        let dimensions =
+            i32::try_from(shape.len()).map_err(|_| PyMemoryError::new_err("array too large"))?;
         let fortran = i32::from(header.fortran);
         // SAFETY: the reference to the dtype is given away as the call takes it; shape has `dimensions`
         // entries; no data pointer, so numpy allocates.
@@ -111,7 +127,11 @@ impl<'py> Allocator<'py> {
         };
         let array = object.cast::<numpy::PyUntypedArray>()?;
         // SAFETY: the object is an array, so its data pointer may be read.
-        let start = unsafe { (*numpy::PyUntypedArrayMethods::as_array_ptr(array)).fields.data };
+        let start = unsafe {
+            (*numpy::PyUntypedArrayMethods::as_array_ptr(array))
+                .fields
+                .data
+        };
         Ok(Memory {
             object: object.unbind(),
             start: start.cast(),
@@ -120,12 +140,19 @@ impl<'py> Allocator<'py> {
     }
 
     /// A bytes object of this length.
-    #[expect(unsafe_code, reason = "only the C API makes a bytes object that is filled later")]
+    #[expect(
+        unsafe_code,
+        reason = "only the C API makes a bytes object that is filled later"
+    )]
     pub(crate) fn bytes(&self, length: usize) -> PyResult<Memory> {
-        let size = ffi::Py_ssize_t::try_from(length).map_err(|_| PyMemoryError::new_err("bytes too large"))?;
+        let size = ffi::Py_ssize_t::try_from(length)
+            .map_err(|_| PyMemoryError::new_err("bytes too large"))?;
         // SAFETY: a null pointer asks for memory that is not set; the object is new.
         unsafe {
-            let object = Bound::from_owned_ptr_or_err(self.py, ffi::PyBytes_FromStringAndSize(std::ptr::null(), size))?;
+            let object = Bound::from_owned_ptr_or_err(
+                self.py,
+                ffi::PyBytes_FromStringAndSize(std::ptr::null(), size),
+            )?;
             let start = ffi::PyBytes_AsString(object.as_ptr());
             Ok(Memory {
                 object: object.unbind(),
@@ -136,9 +163,13 @@ impl<'py> Allocator<'py> {
     }
 
     /// A bytearray of this length.
-    #[expect(unsafe_code, reason = "only the C API makes a bytearray that is filled later")]
+    #[expect(
+        unsafe_code,
+        reason = "only the C API makes a bytearray that is filled later"
+    )]
     pub(crate) fn bytearray(&self, length: usize) -> PyResult<Memory> {
-        let size = ffi::Py_ssize_t::try_from(length).map_err(|_| PyMemoryError::new_err("bytes too large"))?;
+        let size = ffi::Py_ssize_t::try_from(length)
+            .map_err(|_| PyMemoryError::new_err("bytes too large"))?;
         // SAFETY: as in `bytes`.
         unsafe {
             let pointer = ffi::PyByteArray_FromStringAndSize(std::ptr::null(), size);
@@ -159,7 +190,14 @@ fn description<'py>(py: Python<'py>, dtype: &DType) -> PyResult<Bound<'py, PyAny
         return Ok(dtype.text().into_pyobject(py)?.into_any());
     }
     let fields = PyList::empty(py);
-    for Field { name, title, dtype, shape, .. } in dtype.fields() {
+    for Field {
+        name,
+        title,
+        dtype,
+        shape,
+        ..
+    } in dtype.fields()
+    {
         let name = match title {
             Some(title) => (title, name).into_pyobject(py)?.into_any(),
             None => name.into_pyobject(py)?.into_any(),
@@ -177,12 +215,20 @@ fn description<'py>(py: Python<'py>, dtype: &DType) -> PyResult<Bound<'py, PyAny
 
 /// The numpy scalar that a zero-dimensional array holds.
 #[expect(unsafe_code, reason = "numpy's C API makes the scalar")]
-pub(crate) fn scalar<'py>(py: Python<'py>, array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn scalar<'py>(
+    py: Python<'py>,
+    array: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
     let array = array.cast::<numpy::PyUntypedArray>()?;
     // SAFETY: the object is an array: its data holds one element of its dtype.
     unsafe {
         let raw = numpy::PyUntypedArrayMethods::as_array_ptr(array);
-        let scalar = PY_ARRAY_API.PyArray_Scalar(py, (*raw).fields.data.cast(), (*raw).fields.descr, array.as_ptr());
+        let scalar = PY_ARRAY_API.PyArray_Scalar(
+            py,
+            (*raw).fields.data.cast(),
+            (*raw).fields.descr,
+            array.as_ptr(),
+        );
         Bound::from_owned_ptr_or_err(py, scalar)
     }
 }

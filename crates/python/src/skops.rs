@@ -47,7 +47,10 @@ impl<'py> Input<'py> {
 const EISDIR: i32 = 21;
 
 /// A file of our own for a descriptor that Python has open.
-#[expect(unsafe_code, reason = "a descriptor of Python's is borrowed to be duplicated")]
+#[expect(
+    unsafe_code,
+    reason = "a descriptor of Python's is borrowed to be duplicated"
+)]
 fn duplicate(descriptor: i32) -> std::io::Result<File> {
     use std::os::fd::BorrowedFd;
     // SAFETY: Python holds the file open during the call that passes its descriptor.
@@ -65,7 +68,11 @@ fn policy(trusted: Vec<String>) -> Policy {
 
 /// The object in a skops file.
 #[pyfunction]
-pub(crate) fn skops_load<'py>(py: Python<'py>, input: Input<'py>, trusted: Vec<String>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn skops_load<'py>(
+    py: Python<'py>,
+    input: Input<'py>,
+    trusted: Vec<String>,
+) -> PyResult<Bound<'py, PyAny>> {
     let policy = policy(trusted);
     let source = input.source(py)?;
     let planned = py.detach(|| {
@@ -85,7 +92,9 @@ pub(crate) fn skops_load<'py>(py: Python<'py>, input: Input<'py>, trusted: Vec<S
             Some(true) => allocator.bytearray(header.data_bytes)?,
         });
     }
-    let verified = py.detach(|| plan.verify(&mut archive, memory)).map_err(|error| raise(py, error))?;
+    let verified = py
+        .detach(|| plan.verify(&mut archive, memory))
+        .map_err(|error| raise(py, error))?;
     verify_added(py, &verified, &policy)?;
     let (graph, headers, memory) = verified.into_parts();
     Materializer::new(py, &graph, &headers, memory).run()
@@ -104,13 +113,19 @@ fn verify_added(py: Python<'_>, verified: &VerifiedGraph<Memory>, policy: &Polic
         }
         seen.push(class);
         let object = import(py, graph, class)?;
-        let Ok(object) = object.cast_into::<PyType>() else { continue };
+        let Ok(object) = object.cast_into::<PyType>() else {
+            continue;
+        };
         for base in object.mro() {
-            let Ok(base) = base.cast_into::<PyType>() else { continue };
+            let Ok(base) = base.cast_into::<PyType>() else {
+                continue;
+            };
             let (module, base_name) = module_and_name(&base)?;
             let base_name = format!("{module}.{base_name}");
             if base_name != name {
-                verified.verify_as(class, &base_name).map_err(|error| raise(py, error))?;
+                verified
+                    .verify_as(class, &base_name)
+                    .map_err(|error| raise(py, error))?;
             }
         }
     }
@@ -137,7 +152,11 @@ type PictureRow = (usize, String, String, bool, bool, bool);
 
 /// The rows of the picture of a skops file.
 #[pyfunction]
-pub(crate) fn skops_rows<'py>(py: Python<'py>, input: Input<'py>, trusted: Vec<String>) -> PyResult<Vec<PictureRow>> {
+pub(crate) fn skops_rows<'py>(
+    py: Python<'py>,
+    input: Input<'py>,
+    trusted: Vec<String>,
+) -> PyResult<Vec<PictureRow>> {
     let policy = policy(trusted);
     let source = input.source(py)?;
     py.detach(|| {
@@ -147,12 +166,24 @@ pub(crate) fn skops_rows<'py>(py: Python<'py>, input: Input<'py>, trusted: Vec<S
         let mut rows = Vec::new();
         // A shared object is shown each time that it stands somewhere, as skops does; a file can't make
         // that grow without bound.
-        for row in graph.outline(|name, role| policy.grants(name, role)).repeats(1_000_000) {
+        for row in graph
+            .outline(|name, role| policy.grants(name, role))
+            .repeats(1_000_000)
+        {
             let label = match skops::look_bytes(&graph, row.node, &mut archive, &mut limits)? {
-                Some(bytes) => bytes_label(&bytes, matches!(graph.node(row.node), Node::ByteArray(_))),
+                Some(bytes) => {
+                    bytes_label(&bytes, matches!(graph.node(row.node), Node::ByteArray(_)))
+                }
                 None => row.label().into_owned(),
             };
-            rows.push((row.level, row.key().into_owned(), label, row.self_trusted, row.trusted, row.last));
+            rows.push((
+                row.level,
+                row.key().into_owned(),
+                label,
+                row.self_trusted,
+                row.trusted,
+                row.last,
+            ));
         }
         Ok(rows)
     })
@@ -164,7 +195,9 @@ fn compression(method: i64, level: Option<i64>) -> PyResult<Compression> {
     let within = |least: i64| match level {
         None | Some(-1) => Ok(None),
         Some(level) if (least..=9).contains(&level) => Ok(u32::try_from(level).ok()),
-        Some(other) => Err(PyValueError::new_err(format!("compresslevel {other} is not one of {least} to 9"))),
+        Some(other) => Err(PyValueError::new_err(format!(
+            "compresslevel {other} is not one of {least} to 9"
+        ))),
     };
     match method {
         0 => Ok(Compression::Stored),
@@ -199,6 +232,9 @@ pub(crate) fn skops_dump<'py>(
         let prepared = skops::prepare(graph)?;
         let data = array_data(arrays, descrs);
         let mut sink = FileSink::create(&path)?;
+        if compression == Compression::Stored {
+            sink.reserve(prepared.size_bound(&data))?;
+        }
         prepared.write(&data, compression, &mut sink)?;
         sink.commit()
     });
@@ -211,7 +247,9 @@ fn with_path(py: Python<'_>, error: std::io::Error, path: &std::path::Path) -> P
         Some(code) => {
             let make = || -> PyResult<PyErr> {
                 let text = py.import("os")?.getattr("strerror")?.call1((code,))?;
-                let error = py.get_type::<pyo3::exceptions::PyOSError>().call1((code, text, path))?;
+                let error = py
+                    .get_type::<pyo3::exceptions::PyOSError>()
+                    .call1((code, text, path))?;
                 Ok(PyErr::from_value(error))
             };
             make().unwrap_or_else(|error| error)
@@ -220,7 +258,10 @@ fn with_path(py: Python<'_>, error: std::io::Error, path: &std::path::Path) -> P
     }
 }
 
-fn array_data<'c>(arrays: &'c [crate::capture::Captured], descrs: &'c [String]) -> Vec<ArrayData<'c>> {
+fn array_data<'c>(
+    arrays: &'c [crate::capture::Captured],
+    descrs: &'c [String],
+) -> Vec<ArrayData<'c>> {
     arrays
         .iter()
         .map(|array| ArrayData {
@@ -260,14 +301,20 @@ impl Sink<'_> for SliceSink<'_> {
     }
 }
 
-#[expect(unsafe_code, reason = "part of the stable ABI (bytesobject.h) that pyo3-ffi leaves out")]
+#[expect(
+    unsafe_code,
+    reason = "part of the stable ABI (bytesobject.h) that pyo3-ffi leaves out"
+)]
 unsafe extern "C" {
     fn _PyBytes_Resize(object: *mut *mut ffi::PyObject, size: ffi::Py_ssize_t) -> std::ffi::c_int;
 }
 
 /// The bytes of a skops file of an object.
 #[pyfunction]
-#[expect(unsafe_code, reason = "a bytes object is made larger than needed, filled and shortened")]
+#[expect(
+    unsafe_code,
+    reason = "a bytes object is made larger than needed, filled and shortened"
+)]
 pub(crate) fn skops_dumps<'py>(
     py: Python<'py>,
     object: &Bound<'py, PyAny>,
@@ -282,7 +329,9 @@ pub(crate) fn skops_dumps<'py>(
     if compression != Compression::Stored {
         let bytes = py.detach(|| {
             let mut bytes = Vec::new();
-            prepared.write(&data, compression, &mut bytes).map(|()| bytes)
+            prepared
+                .write(&data, compression, &mut bytes)
+                .map(|()| bytes)
         })?;
         return Ok(PyBytes::new(py, &bytes).into_any());
     }
@@ -292,9 +341,12 @@ pub(crate) fn skops_dumps<'py>(
             memory: memory.as_mut(),
             length: 0,
         };
-        prepared.write(&data, compression, &mut sink).map(|()| sink.length)
+        prepared
+            .write(&data, compression, &mut sink)
+            .map(|()| sink.length)
     })?;
-    let size = ffi::Py_ssize_t::try_from(length).map_err(|_| PyMemoryError::new_err("bytes too large"))?;
+    let size =
+        ffi::Py_ssize_t::try_from(length).map_err(|_| PyMemoryError::new_err("bytes too large"))?;
     let mut pointer = memory.into_object(py).into_ptr();
     // SAFETY: the object is new, so this is the only reference to it; on failure the call frees it and
     // sets the pointer to null.

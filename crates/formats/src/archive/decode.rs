@@ -15,8 +15,12 @@ struct Raw<'w, 'a> {
 
 impl Read for Raw<'_, '_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(out.len());
-        let Some(out) = out.get_mut(..length) else { return Ok(0) };
+        let length = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(out.len());
+        let Some(out) = out.get_mut(..length) else {
+            return Ok(0);
+        };
         self.window.read_exact_at(out, self.offset)?;
         let read = u64::try_from(length).unwrap_or(0);
         self.offset = self.offset.saturating_add(read);
@@ -59,16 +63,17 @@ impl<'w, 'a> EntryReader<'w, 'a> {
         };
         let decoder = match entry.method {
             Method::Stored => Decoder::Stored(raw),
-            Method::Deflate => {
-                Decoder::Deflate(flate2::bufread::DeflateDecoder::new(io::BufReader::with_capacity(64 * 1024, raw)))
-            }
-            Method::Bzip2 => {
-                Decoder::Bzip2(bzip2::bufread::BzDecoder::new(io::BufReader::with_capacity(64 * 1024, raw)))
-            }
+            Method::Deflate => Decoder::Deflate(flate2::bufread::DeflateDecoder::new(
+                io::BufReader::with_capacity(64 * 1024, raw),
+            )),
+            Method::Bzip2 => Decoder::Bzip2(bzip2::bufread::BzDecoder::new(
+                io::BufReader::with_capacity(64 * 1024, raw),
+            )),
             Method::Lzma => {
                 // APPNOTE 5.8.8: two bytes of version, the length of the properties, the properties.
                 let mut head = [0_u8; 9];
-                raw.read_exact(&mut head).map_err(|_| Broken::Rule("the LZMA properties are missing"))?;
+                raw.read_exact(&mut head)
+                    .map_err(|_| Broken::Rule("the LZMA properties are missing"))?;
                 let [_, _, 5, 0, properties, dictionary @ ..] = head else {
                     return Err(Broken::Rule("the LZMA properties are not five bytes"));
                 };
@@ -77,12 +82,18 @@ impl<'w, 'a> EntryReader<'w, 'a> {
                 let useful = u32::try_from(entry.size).unwrap_or(u32::MAX).max(4096);
                 let reader = lzma_rust2::LzmaReader::new_with_props(
                     io::BufReader::with_capacity(64 * 1024, raw),
-                    if entry.end_marked { u64::MAX } else { entry.size },
+                    if entry.end_marked {
+                        u64::MAX
+                    } else {
+                        entry.size
+                    },
                     properties,
                     dictionary.min(useful),
                     None,
                 );
-                Decoder::Lzma(Box::new(reader.map_err(|_| Broken::Rule("the LZMA properties are not valid"))?))
+                Decoder::Lzma(Box::new(
+                    reader.map_err(|_| Broken::Rule("the LZMA properties are not valid"))?,
+                ))
             }
         };
         Ok(Self {

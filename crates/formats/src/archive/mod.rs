@@ -2,8 +2,8 @@
 
 mod decode;
 mod source;
-mod zip;
 mod write;
+mod zip;
 
 pub use source::Source;
 pub(crate) use write::Pieces;

@@ -119,11 +119,21 @@ impl<'a> Window<'a> {
         }
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         match &self.source {
-            Source::Bytes(bytes) => return Ok(bytes.get(start..start.saturating_add(length)).unwrap_or_default()),
-            Source::Owned(bytes) => return Ok(bytes.get(start..start.saturating_add(length)).unwrap_or_default()),
+            Source::Bytes(bytes) => {
+                return Ok(bytes
+                    .get(start..start.saturating_add(length))
+                    .unwrap_or_default());
+            }
+            Source::Owned(bytes) => {
+                return Ok(bytes
+                    .get(start..start.saturating_add(length))
+                    .unwrap_or_default());
+            }
             Source::File(_) | Source::Part(..) => {}
         }
-        let held = self.start.saturating_add(u64::try_from(self.bytes.len()).unwrap_or(0));
+        let held = self
+            .start
+            .saturating_add(u64::try_from(self.bytes.len()).unwrap_or(0));
         if offset < self.start || end > held {
             // Forward from here; at the end of the source as much as fits before it.
             let near = offset >= self.start && offset.saturating_sub(held) < 4 * PAGE;
@@ -139,7 +149,10 @@ impl<'a> Window<'a> {
             }
         }
         let from = usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX);
-        Ok(self.bytes.get(from..from.saturating_add(length)).unwrap_or_default())
+        Ok(self
+            .bytes
+            .get(from..from.saturating_add(length))
+            .unwrap_or_default())
     }
 
     /// A part as a source of its own; `None` where that would need a copy.

@@ -72,8 +72,11 @@ pub struct FileSink {
     written: u64,
     temporary: Option<PathBuf>,
     target: PathBuf,
+    reserved: bool,
 }
 
+/// Smaller files take the blocks that they need as they are written.
+const RESERVED: usize = 1 << 20;
 /// Small pieces are collected up to this many bytes.
 const BUFFER: usize = 256 * 1024;
 
@@ -108,7 +111,11 @@ impl FileSink {
             let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
             name.push(format!(".{}.{serial}.tmp", std::process::id()));
             let temporary = target.with_file_name(name);
-            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            match OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(&temporary)
+            {
                 Ok(file) => {
                     let sink = Self::new(file, Some(temporary), target);
                     if let Some(permissions) = permissions {
@@ -129,12 +136,36 @@ impl FileSink {
             written: 0,
             temporary,
             target,
+            reserved: false,
         }
+    }
+
+    /// Asks the file system for room for `bytes` in all: blocks are found once, and a full disk is told
+    /// of before anything is written. A file system that can't do this is left alone.
+    ///
+    /// # Errors
+    /// That the disk is full.
+    pub fn reserve(&mut self, bytes: usize) -> io::Result<()> {
+        if self.temporary.is_none() || bytes < RESERVED {
+            return Ok(());
+        }
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{FallocateFlags, fallocate};
+            match fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, long(bytes)) {
+                Err(error) if error == rustix::io::Errno::NOSPC => return Err(error.into()),
+                Ok(()) => self.reserved = true,
+                Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.write_all(&self.buffer)?;
-        self.written = self.written.saturating_add(u64::try_from(self.buffer.len()).unwrap_or(0));
+        self.written = self
+            .written
+            .saturating_add(u64::try_from(self.buffer.len()).unwrap_or(0));
         self.buffer.clear();
         Ok(())
     }
@@ -145,6 +176,9 @@ impl FileSink {
     /// What the operating system says; the old file is whole then.
     pub fn commit(mut self) -> io::Result<()> {
         self.flush()?;
+        if self.reserved {
+            self.file.set_len(self.written)?;
+        }
         if let Some(temporary) = &self.temporary {
             fs::rename(temporary, &self.target)?;
             self.temporary = None;
@@ -181,7 +215,10 @@ impl<'d> Sink<'d> for Pieces<'d> {
 
     fn patch(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let after = self.pieces.partition_point(|piece| piece.0 <= offset);
-        match after.checked_sub(1).and_then(|index| self.pieces.get_mut(index)) {
+        match after
+            .checked_sub(1)
+            .and_then(|index| self.pieces.get_mut(index))
+        {
             Some((start, Cow::Owned(piece))) => piece.patch(offset.saturating_sub(*start), bytes),
             _ => Err(io::ErrorKind::InvalidInput.into()),
         }
@@ -190,14 +227,31 @@ impl<'d> Sink<'d> for Pieces<'d> {
 
 impl Sink<'_> for FileSink {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let large = bytes.len() >= BUFFER / 2;
-        if large || self.buffer.len().saturating_add(bytes.len()) > BUFFER {
-            self.flush()?;
-        }
-        if large {
-            self.file.write_all(bytes)?;
-            self.written = self.written.saturating_add(u64::try_from(bytes.len()).unwrap_or(0));
+        if bytes.len() >= BUFFER / 4 {
+            // What is collected and what comes go out in one call.
+            let (mut one, mut two) = (self.buffer.as_slice(), bytes);
+            while !one.is_empty() {
+                let parts = [io::IoSlice::new(one), io::IoSlice::new(two)];
+                let written = match self.file.write_vectored(&parts) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(written) => written,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(error),
+                };
+                let first = written.min(one.len());
+                one = one.get(first..).unwrap_or_default();
+                two = two.get(written.saturating_sub(first)..).unwrap_or_default();
+            }
+            self.file.write_all(two)?;
+            self.written = self
+                .written
+                .saturating_add(long(self.buffer.len()))
+                .saturating_add(long(bytes.len()));
+            self.buffer.clear();
             return Ok(());
+        }
+        if self.buffer.len().saturating_add(bytes.len()) > BUFFER {
+            self.flush()?;
         }
         self.buffer.extend_from_slice(bytes);
         Ok(())
@@ -262,7 +316,9 @@ const ALIGNMENT: u64 = 64;
 const PADDING_ID: u16 = 0xD935;
 /// 1980-01-01 00:00:00: the first time that the format can say.
 const EPOCH: [u8; 4] = [0, 0, 0x21, 0];
-/// Entries up to this size are summed before they are written, larger ones while they are.
+/// Entries up to this size are summed before they are written, larger ones in pieces while they are:
+/// both stay in the cache between the two.
+const SMALL: usize = 1024 * 1024;
 const PIECE: usize = 256 * 1024;
 
 fn long(length: usize) -> u64 {
@@ -296,14 +352,18 @@ impl<'s, 'd, S: Sink<'d>> ZipWriter<'s, S> {
             return self.pieces(name, &parts);
         }
         let size = total(&parts);
-        self.stored(name, size, head, data, |sink, piece| sink.append_data(piece))
+        self.stored(name, size, head, data, |sink, piece| {
+            sink.append_data(piece)
+        })
     }
 
     /// Writes one entry from pieces that need not live longer than this call.
     fn pieces(&mut self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
         let size = total(parts);
         match self.compression {
-            Compression::Stored => self.stored(name, size, &[], parts, |sink, piece| sink.append(piece)),
+            Compression::Stored => {
+                self.stored(name, size, &[], parts, |sink, piece| sink.append(piece))
+            }
             Compression::Deflate(level) => {
                 let level = flate2::Compression::new(level.unwrap_or(6).min(9));
                 let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), level);
@@ -338,11 +398,23 @@ impl<'s, 'd, S: Sink<'d>> ZipWriter<'s, S> {
 
     /// Writes one entry from owned pieces.
     pub(crate) fn chunks(&mut self, name: &str, full: &[Vec<u8>], last: &[u8]) -> io::Result<()> {
-        let pieces: Vec<&[u8]> = full.iter().map(Vec::as_slice).chain(std::iter::once(last)).collect();
+        let pieces: Vec<&[u8]> = full
+            .iter()
+            .map(Vec::as_slice)
+            .chain(std::iter::once(last))
+            .collect();
         self.pieces(name, &pieces)
     }
 
-    fn packed(&mut self, name: &str, method: u16, flags: u16, crc: u32, size: u64, data: &[u8]) -> io::Result<()> {
+    fn packed(
+        &mut self,
+        name: &str,
+        method: u16,
+        flags: u16,
+        crc: u32,
+        size: u64,
+        data: &[u8],
+    ) -> io::Result<()> {
         let entry = Written {
             name: name.to_owned(),
             method,
@@ -377,7 +449,7 @@ impl<'s, 'd, S: Sink<'d>> ZipWriter<'s, S> {
         };
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(head);
-        let small = size <= long(PIECE);
+        let small = size <= long(SMALL);
         if small {
             for part in data {
                 hasher.update(part);
@@ -386,7 +458,8 @@ impl<'s, 'd, S: Sink<'d>> ZipWriter<'s, S> {
         }
         self.local_header(&entry)?;
         self.append(head)?;
-        for piece in data.iter().flat_map(|part| part.chunks(PIECE)) {
+        let step = if small { SMALL } else { PIECE };
+        for piece in data.iter().flat_map(|part| part.chunks(step)) {
             if !small {
                 hasher.update(piece);
             }
@@ -395,7 +468,8 @@ impl<'s, 'd, S: Sink<'d>> ZipWriter<'s, S> {
         }
         if !small {
             entry.crc = hasher.finalize();
-            self.sink.patch(entry.offset.saturating_add(14), &entry.crc.to_le_bytes())?;
+            self.sink
+                .patch(entry.offset.saturating_add(14), &entry.crc.to_le_bytes())?;
         }
         self.entries.push(entry);
         Ok(())
@@ -407,7 +481,8 @@ impl<'s, 'd, S: Sink<'d>> ZipWriter<'s, S> {
         out.clear();
         out.extend_from_slice(b"PK\x03\x04");
         common_fields(&mut out, entry, wide);
-        let name_length = u16::try_from(entry.name.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let name_length =
+            u16::try_from(entry.name.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
         out.extend_from_slice(&name_length.to_le_bytes());
         let wide_length = if wide { 20_u64 } else { 0 };
         let before = self
@@ -417,7 +492,9 @@ impl<'s, 'd, S: Sink<'d>> ZipWriter<'s, S> {
             .saturating_add(wide_length);
         let padding = before.next_multiple_of(ALIGNMENT).saturating_sub(before);
         let padding = u16::try_from(padding).unwrap_or(0);
-        let extra = padding.saturating_add(6).saturating_add(if wide { 20 } else { 0 });
+        let extra = padding
+            .saturating_add(6)
+            .saturating_add(if wide { 20 } else { 0 });
         out.extend_from_slice(&extra.to_le_bytes());
         out.extend_from_slice(entry.name.as_bytes());
         if wide {
@@ -442,7 +519,8 @@ impl<'s, 'd, S: Sink<'d>> ZipWriter<'s, S> {
         let start = self.offset;
         let mut out = Vec::new();
         for entry in &self.entries {
-            let wide_sizes = entry.size >= u64::from(u32::MAX) || entry.compressed >= u64::from(u32::MAX);
+            let wide_sizes =
+                entry.size >= u64::from(u32::MAX) || entry.compressed >= u64::from(u32::MAX);
             let wide_offset = entry.offset >= u64::from(u32::MAX);
             out.extend_from_slice(b"PK\x01\x02");
             // Made by version 4.5 on Unix.
@@ -450,7 +528,11 @@ impl<'s, 'd, S: Sink<'d>> ZipWriter<'s, S> {
             common_fields(&mut out, entry, wide_sizes);
             let mut extra = Vec::new();
             if wide_sizes || wide_offset {
-                let length = if wide_sizes { 16_u16 } else { 0 }.saturating_add(if wide_offset { 8 } else { 0 });
+                let length = if wide_sizes { 16_u16 } else { 0 }.saturating_add(if wide_offset {
+                    8
+                } else {
+                    0
+                });
                 extra.extend_from_slice(&[1, 0]);
                 extra.extend_from_slice(&length.to_le_bytes());
                 if wide_sizes {
@@ -466,7 +548,11 @@ impl<'s, 'd, S: Sink<'d>> ZipWriter<'s, S> {
             // No comment, first disk, binary.
             out.extend_from_slice(&[0; 6]);
             out.extend_from_slice(&(0o100_644_u32 << 16).to_le_bytes());
-            out.extend_from_slice(&u32::try_from(entry.offset).unwrap_or(u32::MAX).to_le_bytes());
+            out.extend_from_slice(
+                &u32::try_from(entry.offset)
+                    .unwrap_or(u32::MAX)
+                    .to_le_bytes(),
+            );
             out.extend_from_slice(entry.name.as_bytes());
             out.extend_from_slice(&extra);
         }
@@ -507,14 +593,20 @@ fn common_fields(out: &mut Vec<u8>, entry: &Written, wide: bool) {
     out.extend_from_slice(&entry.method.to_le_bytes());
     out.extend_from_slice(&EPOCH);
     out.extend_from_slice(&entry.crc.to_le_bytes());
-    let sizes = if wide { [u64::MAX, u64::MAX] } else { [entry.compressed, entry.size] };
+    let sizes = if wide {
+        [u64::MAX, u64::MAX]
+    } else {
+        [entry.compressed, entry.size]
+    };
     for size in sizes {
         out.extend_from_slice(&u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes());
     }
 }
 
 fn total(parts: &[&[u8]]) -> u64 {
-    parts.iter().fold(0, |all, part| all.saturating_add(long(part.len())))
+    parts
+        .iter()
+        .fold(0, |all, part| all.saturating_add(long(part.len())))
 }
 
 fn feed(encoder: &mut impl Write, parts: &[&[u8]]) -> io::Result<u32> {

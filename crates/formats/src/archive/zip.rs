@@ -111,10 +111,18 @@ pub fn open<'a>(source: Source<'a>, limits: &mut Limits) -> Result<Archive<'a>, 
     let mut window = Window::new(source)?;
     let directory = end_record(&mut window)?;
     spend(&mut limits.entries, directory.count, "number of entries")?;
-    let size = usize::try_from(directory.size).map_err(|_| malformed(directory.offset, "the directory is too large"))?;
+    let size = usize::try_from(directory.size)
+        .map_err(|_| malformed(directory.offset, "the directory is too large"))?;
     // Each entry takes at least 46 bytes, so this is bounded by the file itself.
-    if directory.count.checked_mul(46).is_none_or(|least| least > directory.size) {
-        return Err(malformed(directory.offset, "the directory is shorter than its count of entries"));
+    if directory
+        .count
+        .checked_mul(46)
+        .is_none_or(|least| least > directory.size)
+    {
+        return Err(malformed(
+            directory.offset,
+            "the directory is shorter than its count of entries",
+        ));
     }
     let mut bytes = vec![0; size];
     window.read_exact_at(&mut bytes, directory.offset)?;
@@ -136,16 +144,29 @@ pub fn open<'a>(source: Source<'a>, limits: &mut Limits) -> Result<Archive<'a>, 
         expected = end;
         if let Some(twin) = by_name.insert(entry.name.to_ascii_lowercase(), entries.len()) {
             let at = Location::entry(&entry.name);
-            let same = entries.get(twin).is_some_and(|twin: &Entry| twin.name == entry.name);
-            let what = if same { "two entries have one name" } else { "two names differ only in case" };
+            let same = entries
+                .get(twin)
+                .is_some_and(|twin: &Entry| twin.name == entry.name);
+            let what = if same {
+                "two entries have one name"
+            } else {
+                "two names differ only in case"
+            };
             return Err(Error::malformed("zip", at, what));
         }
         entries.push(entry);
     }
     if expected != directory.offset {
-        return Err(malformed(expected, "bytes lie between the last entry and the directory"));
+        return Err(malformed(
+            expected,
+            "bytes lie between the last entry and the directory",
+        ));
     }
-    Ok(Archive { window, entries, by_name })
+    Ok(Archive {
+        window,
+        entries,
+        by_name,
+    })
 }
 
 /// Where the central directory stands.
@@ -192,19 +213,29 @@ fn end_record(window: &mut Window<'_>) -> Result<Directory, Error> {
             let mut fields = Fields(bytes.get(4..).unwrap_or_default());
             let (disk_64, offset_64, disks) = (fields.u32(), fields.u64(), fields.u32());
             if disk_64 != 0 || disks != 1 || locator_at.checked_sub(56) != Some(offset_64) {
-                return Err(malformed(locator_at, "the zip64 locator does not point to its record"));
+                return Err(malformed(
+                    locator_at,
+                    "the zip64 locator does not point to its record",
+                ));
             }
             let record: [u8; 56] = read_array(window, offset_64)?;
             if !record.starts_with(END_64) {
-                return Err(malformed(offset_64, "the zip64 locator does not point to its record"));
+                return Err(malformed(
+                    offset_64,
+                    "the zip64 locator does not point to its record",
+                ));
             }
             let mut fields = Fields(record.get(4..).unwrap_or_default());
             let record_size = fields.u64();
             let _versions = fields.u32();
             let disks = (fields.u32(), fields.u32());
-            let (here_64, all_64, size_64, offset_dir) = (fields.u64(), fields.u64(), fields.u64(), fields.u64());
+            let (here_64, all_64, size_64, offset_dir) =
+                (fields.u64(), fields.u64(), fields.u64(), fields.u64());
             if record_size != 44 || disks != (0, 0) || here_64 != all_64 {
-                return Err(malformed(offset_64, "the zip64 end record is not that of one file"));
+                return Err(malformed(
+                    offset_64,
+                    "the zip64 end record is not that of one file",
+                ));
             }
             let agrees = |short: u64, mark: u64, long: u64| short == long || short == mark;
             if !(agrees(u64::from(here), 0xFFFF, here_64)
@@ -234,7 +265,10 @@ fn end_record(window: &mut Window<'_>) -> Result<Directory, Error> {
         return Err(malformed(at, "the archive is split over several files"));
     }
     if directory.offset.checked_add(directory.size) != Some(end) {
-        return Err(malformed(at, "the directory does not end at the end record"));
+        return Err(malformed(
+            at,
+            "the directory does not end at the end record",
+        ));
     }
     Ok(directory)
 }
@@ -265,7 +299,10 @@ fn central_records(bytes: &[u8], start: u64, count: u64) -> Result<Vec<Central>,
         let truncated = || malformed(at, "the directory ends inside a record");
         let (head, tail) = rest.split_at_checked(46).ok_or_else(truncated)?;
         if !head.starts_with(CENTRAL) {
-            return Err(malformed(at, "the directory holds fewer records than its count"));
+            return Err(malformed(
+                at,
+                "the directory holds fewer records than its count",
+            ));
         }
         let mut fields = Fields(head.get(6..).unwrap_or_default());
         let version = fields.u16();
@@ -273,20 +310,33 @@ fn central_records(bytes: &[u8], start: u64, count: u64) -> Result<Vec<Central>,
         let _time = fields.u32();
         let (crc, compressed, size) = (fields.u32(), fields.u32(), fields.u32());
         let (name, extra, comment) = (fields.u16(), fields.u16(), fields.u16());
-        let (disk, _internal, external, offset) = (fields.u16(), fields.u16(), fields.u32(), fields.u32());
-        let (name, tail) = tail.split_at_checked(usize::from(name)).ok_or_else(truncated)?;
-        let (extra, tail) = tail.split_at_checked(usize::from(extra)).ok_or_else(truncated)?;
+        let (disk, _internal, external, offset) =
+            (fields.u16(), fields.u16(), fields.u32(), fields.u32());
+        let (name, tail) = tail
+            .split_at_checked(usize::from(name))
+            .ok_or_else(truncated)?;
+        let (extra, tail) = tail
+            .split_at_checked(usize::from(extra))
+            .ok_or_else(truncated)?;
         let name = entry_name(name, at)?;
         let location = || Location::entry(&name);
         if comment != 0 {
-            return Err(Error::unsupported(location(), "zip feature", "a comment of an entry"));
+            return Err(Error::unsupported(
+                location(),
+                "zip feature",
+                "a comment of an entry",
+            ));
         }
         if disk != 0 {
             return Err(malformed(at, "the archive is split over several files"));
         }
         let kind = external.checked_shr(16).unwrap_or(0) & 0o170_000;
         if kind != 0 && kind != 0o100_000 {
-            return Err(Error::unsupported(location(), "zip feature", "an entry that is not a regular file"));
+            return Err(Error::unsupported(
+                location(),
+                "zip feature",
+                "an entry that is not a regular file",
+            ));
         }
         check_version(version, &name)?;
         let method = check_flags(flags, method, &name)?;
@@ -306,8 +356,12 @@ fn central_records(bytes: &[u8], start: u64, count: u64) -> Result<Vec<Central>,
         rest = tail;
     }
     if !rest.is_empty() {
-        let at = start.saturating_add(u64::try_from(bytes.len().saturating_sub(rest.len())).unwrap_or(0));
-        return Err(malformed(at, "the directory holds more than its count of records"));
+        let at = start
+            .saturating_add(u64::try_from(bytes.len().saturating_sub(rest.len())).unwrap_or(0));
+        return Err(malformed(
+            at,
+            "the directory holds more than its count of records",
+        ));
     }
     Ok(records)
 }
@@ -316,7 +370,11 @@ fn central_records(bytes: &[u8], start: u64, count: u64) -> Result<Vec<Central>,
 fn check_version(version: u16, name: &str) -> Result<(), Error> {
     let needed = version & 0xFF;
     if needed > 63 {
-        return Err(Error::unsupported(Location::entry(name), "zip version", needed.to_string()));
+        return Err(Error::unsupported(
+            Location::entry(name),
+            "zip version",
+            needed.to_string(),
+        ));
     }
     Ok(())
 }
@@ -327,7 +385,9 @@ fn check_flags(flags: u16, method: u16, name: &str) -> Result<Method, Error> {
         return Err(unsupported("encryption"));
     }
     if flags & !FLAGS_KNOWN != 0 {
-        return Err(unsupported("a general purpose flag that readers disagree on"));
+        return Err(unsupported(
+            "a general purpose flag that readers disagree on",
+        ));
     }
     match method {
         0 => Ok(Method::Stored),
@@ -377,7 +437,9 @@ fn entry_name(bytes: &[u8], at: u64) -> Result<String, Error> {
             "an entry that is not a regular file",
         ));
     }
-    if name.split('/').any(|part| part.is_empty() || part == "." || part.ends_with("..") || part.ends_with(['.', ' '])) {
+    if name.split('/').any(|part| {
+        part.is_empty() || part == "." || part.ends_with("..") || part.ends_with(['.', ' '])
+    }) {
         return broken("a name has an empty part, a `..` or one that ends in a dot or space");
     }
     Ok(name.to_owned())
@@ -394,16 +456,32 @@ impl<'a> Zip64<'a> {
         let mut values = None;
         let mut rest = extra;
         while !rest.is_empty() {
-            let broken = || Error::malformed("zip", Location::entry(name), "an extra field does not fit its record");
+            let broken = || {
+                Error::malformed(
+                    "zip",
+                    Location::entry(name),
+                    "an extra field does not fit its record",
+                )
+            };
             let (head, tail) = rest.split_first_chunk::<4>().ok_or_else(broken)?;
             let mut head = Fields(head);
             let (id, size) = (head.u16(), head.u16());
-            let (data, tail) = tail.split_at_checked(usize::from(size)).ok_or_else(broken)?;
+            let (data, tail) = tail
+                .split_at_checked(usize::from(size))
+                .ok_or_else(broken)?;
             if id == 0x7075 {
-                return Err(Error::unsupported(Location::entry(name), "zip feature", "a name in an extra field"));
+                return Err(Error::unsupported(
+                    Location::entry(name),
+                    "zip feature",
+                    "a name in an extra field",
+                ));
             }
             if id == 1 && values.replace(Fields(data)).is_some() {
-                return Err(Error::malformed("zip", Location::entry(name), "two zip64 extra fields"));
+                return Err(Error::malformed(
+                    "zip",
+                    Location::entry(name),
+                    "two zip64 extra fields",
+                ));
             }
             rest = tail;
         }
@@ -444,13 +522,19 @@ fn local_record(window: &mut Window<'_>, record: Central, end: u64) -> Result<(E
     let (crc, compressed, size) = (fields.u32(), fields.u32(), fields.u32());
     let (local_name, extra) = (fields.u16(), fields.u16());
     if usize::from(local_name) != name_length || name != record.name.as_bytes() {
-        return Err(broken("the local header has another name than the directory"));
+        return Err(broken(
+            "the local header has another name than the directory",
+        ));
     }
     if flags != record.flags {
-        return Err(broken("the local header has other flags than the directory"));
+        return Err(broken(
+            "the local header has other flags than the directory",
+        ));
     }
     if check_flags(flags, method, &record.name)? != record.method {
-        return Err(broken("the local header has another compression than the directory"));
+        return Err(broken(
+            "the local header has another compression than the directory",
+        ));
     }
     let extra_at = at.saturating_add(30).saturating_add(u64::from(local_name));
     let data_offset = extra_at.saturating_add(u64::from(extra));
@@ -462,10 +546,14 @@ fn local_record(window: &mut Window<'_>, record: Central, end: u64) -> Result<(E
         Ok(local_wide == listed || (described && local_wide == 0))
     };
     if !(same(size, record.size)? && same(compressed, record.compressed)?) {
-        return Err(broken("the local header has other sizes than the directory"));
+        return Err(broken(
+            "the local header has other sizes than the directory",
+        ));
     }
     if crc != record.crc && !(described && crc == 0) {
-        return Err(broken("the local header has another checksum than the directory"));
+        return Err(broken(
+            "the local header has another checksum than the directory",
+        ));
     }
     if record.method == Method::Stored && record.size != record.compressed {
         return Err(broken("a stored entry has two sizes"));
@@ -538,7 +626,10 @@ impl<'a> Archive<'a> {
             self.by_name.get(name)
         };
         let index = index.copied()?;
-        self.entries.get(index).filter(|entry| entry.name == name).map(|_| index)
+        self.entries
+            .get(index)
+            .filter(|entry| entry.name == name)
+            .map(|_| index)
     }
 
     /// Bytes of the whole archive.
@@ -593,7 +684,9 @@ impl<'a> Archive<'a> {
     /// The first bytes of an entry, at most `length`, without checking the rest.
     pub(crate) fn prefix(&mut self, index: usize, length: usize) -> Result<Cow<'_, [u8]>, Error> {
         let entry = self.entry(index)?;
-        let length = usize::try_from(entry.size).unwrap_or(usize::MAX).min(length);
+        let length = usize::try_from(entry.size)
+            .unwrap_or(usize::MAX)
+            .min(length);
         if entry.method == Method::Stored {
             let offset = entry.data_offset;
             return Ok(Cow::Borrowed(self.window.peek(offset, length)?));
@@ -604,7 +697,12 @@ impl<'a> Archive<'a> {
     }
 
     /// All bytes of an entry, at most `limit`; the caller has paid.
-    pub(crate) fn read(&mut self, index: usize, limit: u64, what: &'static str) -> Result<Vec<u8>, Error> {
+    pub(crate) fn read(
+        &mut self,
+        index: usize,
+        limit: u64,
+        what: &'static str,
+    ) -> Result<Vec<u8>, Error> {
         let size = self.entry(index)?.size;
         at_most(limit, size, what)?;
         let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
@@ -613,7 +711,12 @@ impl<'a> Archive<'a> {
     }
 
     /// Reads an entry whose first bytes, `head`, were read before into `out`, which it must fill.
-    pub(crate) fn read_into(&mut self, index: usize, head: &[u8], out: &mut [u8]) -> Result<(), Error> {
+    pub(crate) fn read_into(
+        &mut self,
+        index: usize,
+        head: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
         self.with(
             index,
             |reader| {
@@ -632,7 +735,9 @@ impl<'a> Archive<'a> {
             index,
             |reader| {
                 while left > 0 {
-                    let piece = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+                    let piece = usize::try_from(left)
+                        .unwrap_or(usize::MAX)
+                        .min(buffer.len());
                     reader.read(buffer.get_mut(..piece).unwrap_or_default())?;
                     left = left.saturating_sub(u64::try_from(piece).unwrap_or(u64::MAX));
                 }

@@ -348,7 +348,9 @@ impl Graph {
 
     /// The full name, `module.qualname`.
     pub fn name(&self, id: GlobalId) -> &str {
-        self.globals.get(id.index()).map_or("", |global| &global.full)
+        self.globals
+            .get(id.index())
+            .map_or("", |global| &global.full)
     }
 
     /// The full name of the global with this index.
@@ -506,10 +508,14 @@ impl Graph {
     pub fn get(&self, id: NodeId, key: &str) -> Option<NodeId> {
         let pairs = match self.node(id) {
             Node::Dict(_, items) | Node::Sparse(_, items) => self.items(items),
-            Node::Object(_, items) | Node::RandomState(_, items) => {
-                self.items(items).first().map_or(&[][..], |&state| self.dict(state))
-            }
-            Node::Construct(_, items) => self.items(items).get(1).map_or(&[][..], |&state| self.dict(state)),
+            Node::Object(_, items) | Node::RandomState(_, items) => self
+                .items(items)
+                .first()
+                .map_or(&[][..], |&state| self.dict(state)),
+            Node::Construct(_, items) => self
+                .items(items)
+                .get(1)
+                .map_or(&[][..], |&state| self.dict(state)),
             _ => &[],
         };
         pairs.chunks_exact(2).find_map(|pair| match pair {

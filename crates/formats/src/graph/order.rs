@@ -73,7 +73,11 @@ mod tests {
     use super::*;
 
     /// A node of one kind that holds itself through another.
-    fn cycle(outer: fn(crate::graph::GlobalId, crate::graph::Items) -> Node, class: &str, inner_list: bool) -> Option<NodeId> {
+    fn cycle(
+        outer: fn(crate::graph::GlobalId, crate::graph::Items) -> Node,
+        class: &str,
+        inner_list: bool,
+    ) -> Option<NodeId> {
         let mut graph = Graph::new("schema.json");
         let outer_class = graph.global("builtins", class).unwrap();
         let list = graph.global("builtins", "list").unwrap();

@@ -59,8 +59,13 @@ pub fn read_header(bytes: &[u8], entry: &str) -> Result<Header, Error> {
 pub(crate) type Dtypes = HashMap<String, Arc<DType>, foldhash::fast::RandomState>;
 
 /// As [`read_header`], with dtypes that were seen before.
-pub(crate) fn read_header_with(dtypes: &mut Dtypes, bytes: &[u8], entry: &str) -> Result<Header, Error> {
-    let malformed = |offset: u64, what| Error::malformed("npy", Location::byte(entry, offset), what);
+pub(crate) fn read_header_with(
+    dtypes: &mut Dtypes,
+    bytes: &[u8],
+    entry: &str,
+) -> Result<Header, Error> {
+    let malformed =
+        |offset: u64, what| Error::malformed("npy", Location::byte(entry, offset), what);
     let Some((head, rest)) = bytes.split_at_checked(8) else {
         return Err(malformed(0, "the file ends inside its magic string"));
     };
@@ -111,7 +116,12 @@ pub(crate) fn read_header_with(dtypes: &mut Dtypes, bytes: &[u8], entry: &str) -
 }
 
 /// Reads a header in numpy's own spelling; `None` for any other, and for any that is wrong.
-fn usual_header(dtypes: &mut Dtypes, text: &str, data_offset: usize, entry: &str) -> Option<Header> {
+fn usual_header(
+    dtypes: &mut Dtypes,
+    text: &str,
+    data_offset: usize,
+    entry: &str,
+) -> Option<Header> {
     let rest = text.strip_prefix("{'descr': ")?;
     let (descr, rest) = rest.split_once(", 'fortran_order': ")?;
     let (fortran, rest) = match rest.strip_prefix("False, 'shape': (") {
@@ -178,7 +188,11 @@ fn parse_header(text: &str, data_offset: usize, entry: &str) -> Result<Header, E
         entry,
     };
     let dict = literal.value(0)?;
-    if !literal.rest.trim_matches([' ', '\n', '\t', '\r', '\0']).is_empty() {
+    if !literal
+        .rest
+        .trim_matches([' ', '\n', '\t', '\r', '\0'])
+        .is_empty()
+    {
         return Err(literal.malformed("the header goes on after its dict"));
     }
     let Value::Dict(pairs) = dict else {
@@ -190,19 +204,24 @@ fn parse_header(text: &str, data_offset: usize, entry: &str) -> Result<Header, E
             "descr" => &mut descr,
             "fortran_order" => &mut order,
             "shape" => &mut shape,
-            _ => return Err(literal.malformed("the header has a key other than descr, fortran_order and shape")),
+            _ => {
+                return Err(literal
+                    .malformed("the header has a key other than descr, fortran_order and shape"));
+            }
         };
         if slot.replace(value).is_some() {
             return Err(literal.malformed("the header has a key twice"));
         }
     }
-    let (Some(descr), Some(Value::Bool(fortran)), Some(Value::Tuple(shape))) = (descr, order, shape) else {
+    let (Some(descr), Some(Value::Bool(fortran)), Some(Value::Tuple(shape))) =
+        (descr, order, shape)
+    else {
         return Err(literal.malformed("the header lacks descr, fortran_order or shape"));
     };
     let dtype = literal.dtype(descr, 0)?;
     let shape = literal.lengths(shape)?;
-    let data_bytes =
-        size(&dtype, &shape).ok_or_else(|| literal.malformed("the shape is larger than memory can be"))?;
+    let data_bytes = size(&dtype, &shape)
+        .ok_or_else(|| literal.malformed("the shape is larger than memory can be"))?;
     Ok(Header {
         dtype: Arc::new(dtype),
         shape,
@@ -294,8 +313,13 @@ impl Literal<'_> {
             Some(quote @ ('\'' | '"')) => self.string(quote),
             Some(digit) if digit.is_ascii_digit() => {
                 let digits = self.rest.bytes().take_while(u8::is_ascii_digit).count();
-                let (digits, rest) = self.rest.split_at_checked(digits).unwrap_or(("", self.rest));
-                let number = digits.parse().map_err(|_| self.malformed("a number is too large"))?;
+                let (digits, rest) = self
+                    .rest
+                    .split_at_checked(digits)
+                    .unwrap_or(("", self.rest));
+                let number = digits
+                    .parse()
+                    .map_err(|_| self.malformed("a number is too large"))?;
                 self.rest = rest.strip_prefix('L').unwrap_or(rest);
                 Ok(Value::Int(number))
             }
@@ -333,14 +357,21 @@ impl Literal<'_> {
                             _ => 8,
                         };
                         let code: String = chars.by_ref().take(digits).collect();
-                        let exact = code.len() == digits && code.bytes().all(|byte| byte.is_ascii_hexdigit());
+                        let exact = code.len() == digits
+                            && code.bytes().all(|byte| byte.is_ascii_hexdigit());
                         let code = u32::from_str_radix(&code, 16).ok().filter(|_| exact);
                         let c = code.and_then(char::from_u32);
-                        text.push(c.ok_or_else(|| self.malformed("an escape in the header is not one of Python's"))?);
+                        text.push(c.ok_or_else(|| {
+                            self.malformed("an escape in the header is not one of Python's")
+                        })?);
                     }
-                    _ => return Err(self.malformed("an escape in the header is not one of Python's")),
+                    _ => {
+                        return Err(self.malformed("an escape in the header is not one of Python's"));
+                    }
                 },
-                Some('\n') | None => return Err(self.malformed("a text in the header does not end")),
+                Some('\n') | None => {
+                    return Err(self.malformed("a text in the header does not end"));
+                }
                 Some(c) => text.push(c),
             }
         }
@@ -364,7 +395,10 @@ impl Literal<'_> {
         }
         match descr {
             Value::Text(text) => {
-                if matches!(text.trim_start_matches(['<', '>', '|', '=']), "O" | "O8" | "O4" | "object") {
+                if matches!(
+                    text.trim_start_matches(['<', '>', '|', '=']),
+                    "O" | "O8" | "O4" | "object"
+                ) {
                     return Err(Error::unsupported(
                         Location::entry(self.entry),
                         "dtype, its elements are pickled Python objects",
@@ -387,7 +421,9 @@ impl Literal<'_> {
                         Some(Value::Tuple(pair)) => {
                             let mut pair = pair.into_iter();
                             match (pair.next(), pair.next(), pair.next()) {
-                                (Some(Value::Text(title)), Some(Value::Text(name)), None) => (name, Some(title)),
+                                (Some(Value::Text(title)), Some(Value::Text(name)), None) => {
+                                    (name, Some(title))
+                                }
                                 _ => return Err(self.malformed("a field of the dtype has no name")),
                             }
                         }
@@ -396,12 +432,20 @@ impl Literal<'_> {
                     let taken = |name: &String| {
                         fields
                             .iter()
-                            .any(|(known, title, ..): &(String, Option<String>, _, _)| known == name || title.as_ref() == Some(name))
+                            .any(|(known, title, ..): &(String, Option<String>, _, _)| {
+                                known == name || title.as_ref() == Some(name)
+                            })
                     };
-                    if (!name.is_empty() && taken(&name)) || title.as_ref().is_some_and(|title| taken(title) || *title == name) {
+                    if (!name.is_empty() && taken(&name))
+                        || title
+                            .as_ref()
+                            .is_some_and(|title| taken(title) || *title == name)
+                    {
                         return Err(self.malformed("two fields of the dtype have one name"));
                     }
-                    let inner = parts.next().ok_or_else(|| self.malformed("a field of the dtype has no type"))?;
+                    let inner = parts
+                        .next()
+                        .ok_or_else(|| self.malformed("a field of the dtype has no type"))?;
                     let inner = self.dtype(inner, depth.saturating_add(1))?;
                     let shape = match parts.next() {
                         None => Vec::new(),
@@ -410,14 +454,21 @@ impl Literal<'_> {
                         Some(_) => return Err(self.malformed("a field's shape is not a tuple")),
                     };
                     if parts.next().is_some() {
-                        return Err(self.malformed("a field of the dtype has more than three parts"));
+                        return Err(
+                            self.malformed("a field of the dtype has more than three parts")
+                        );
                     }
                     fields.push((name, title, inner, shape));
                 }
-                DType::record(fields).ok_or_else(|| self.malformed("a record is larger than memory can be"))
+                DType::record(fields)
+                    .ok_or_else(|| self.malformed("a record is larger than memory can be"))
             }
             // `(base, shape)`: numpy itself never writes it at the top of an array.
-            _ => Err(Error::unsupported(Location::entry(self.entry), "dtype", "neither text nor a list of fields")),
+            _ => Err(Error::unsupported(
+                Location::entry(self.entry),
+                "dtype",
+                "neither text nor a list of fields",
+            )),
         }
     }
 }
@@ -432,20 +483,33 @@ mod tests {
 
     #[test]
     fn headers_as_numpy_writes_them() {
-        let header = parse("{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }   \n").unwrap();
+        let header =
+            parse("{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }   \n").unwrap();
         assert_eq!(header.shape, [3, 4]);
         assert_eq!(header.data_bytes, 96);
         let header = parse("{'descr': [('a', '<i8'), ('', '|V4'), (('t', 'b'), '<f4', (2,))], 'fortran_order': True, 'shape': (2,), }").unwrap();
         assert_eq!(header.dtype.field("b").unwrap().offset, 12);
         assert_eq!(header.data_bytes, 40);
-        assert_eq!(parse("{'descr': '|b1', 'fortran_order': False, 'shape': (), }").unwrap().data_bytes, 1);
+        assert_eq!(
+            parse("{'descr': '|b1', 'fortran_order': False, 'shape': (), }")
+                .unwrap()
+                .data_bytes,
+            1
+        );
     }
 
     #[test]
     fn objects_are_refused_at_any_depth() {
-        for descr in ["'|O'", "[('a', '<i8'), ('b', '|O')]", "[('a', [('b', '|O')])]"] {
+        for descr in [
+            "'|O'",
+            "[('a', '<i8'), ('b', '|O')]",
+            "[('a', [('b', '|O')])]",
+        ] {
             let text = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (1,), }}");
-            assert!(matches!(parse(&text), Err(Error::Unsupported { .. })), "{descr}");
+            assert!(
+                matches!(parse(&text), Err(Error::Unsupported { .. })),
+                "{descr}"
+            );
         }
     }
 
@@ -463,7 +527,10 @@ mod tests {
             "{'descr': '<f8', 'fortran_order': False, 'shape': (3,)} + 1",
             "{'descr': [('a', '<i8'), ('a', '<i8')], 'fortran_order': False, 'shape': (3,)}",
         ] {
-            assert!(matches!(parse(text), Err(Error::Malformed { .. })), "{text}");
+            assert!(
+                matches!(parse(text), Err(Error::Malformed { .. })),
+                "{text}"
+            );
         }
         let deep = format!("{{'descr': {}{}, 'shape': ()}}", "[('a', ".repeat(5000), "");
         assert!(parse(&deep).is_err());

@@ -10,7 +10,10 @@ use std::fmt::Write;
 pub fn write_header(out: &mut Vec<u8>, descr: &str, fortran: bool, shape: &[usize]) {
     let mut dict = String::with_capacity(descr.len().saturating_add(64));
     let order = if fortran { "True" } else { "False" };
-    let _ = write!(dict, "{{'descr': {descr}, 'fortran_order': {order}, 'shape': (");
+    let _ = write!(
+        dict,
+        "{{'descr': {descr}, 'fortran_order': {order}, 'shape': ("
+    );
     for (index, length) in shape.iter().enumerate() {
         let space = if index == 0 { "" } else { " " };
         let _ = write!(dict, "{space}{length},");
@@ -52,7 +55,12 @@ mod tests {
     #[test]
     fn a_header_is_read_back_and_is_a_multiple_of_64_bytes() {
         let long = format!("[{}]", vec!["('a', '<i8')"; 1].join(", "));
-        for (descr, shape) in [("'<f8'", &[][..]), ("'<f8'", &[3]), ("'|b1'", &[3, 4, 5]), (long.as_str(), &[0])] {
+        for (descr, shape) in [
+            ("'<f8'", &[][..]),
+            ("'<f8'", &[3]),
+            ("'|b1'", &[3, 4, 5]),
+            (long.as_str(), &[0]),
+        ] {
             let mut bytes = Vec::new();
             write_header(&mut bytes, descr, true, shape);
             assert_eq!(bytes.len() % 64, 0);
@@ -68,6 +76,12 @@ mod tests {
         let mut bytes = Vec::new();
         write_header(&mut bytes, "[('\u{3b1}', '<i8')]", false, &[1]);
         assert_eq!(bytes.get(6), Some(&3));
-        assert!(read_header(&bytes, "a.npy").unwrap().dtype.field("\u{3b1}").is_some());
+        assert!(
+            read_header(&bytes, "a.npy")
+                .unwrap()
+                .dtype
+                .field("\u{3b1}")
+                .is_some()
+        );
     }
 }

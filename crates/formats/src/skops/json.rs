@@ -36,7 +36,12 @@ const DIGITS: usize = 4300;
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(bytes: &'a [u8], entry: &'a str, base: usize) -> Self {
-        Self { bytes, at: 0, entry, base }
+        Self {
+            bytes,
+            at: 0,
+            entry,
+            base,
+        }
     }
 
     pub(super) fn offset(&self) -> usize {
@@ -53,6 +58,11 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn malformed(&self, what: &'static str) -> Error {
         Error::malformed("skops", self.location(), what)
+    }
+
+    /// Gives back the byte before this one.
+    pub(super) fn back(&mut self) {
+        self.at = self.at.saturating_sub(1);
     }
 
     fn step(&mut self) {
@@ -84,7 +94,11 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Error> {
-        if self.eat(byte) { Ok(()) } else { Err(self.malformed(what)) }
+        if self.eat(byte) {
+            Ok(())
+        } else {
+            Err(self.malformed(what))
+        }
     }
 
     fn word(&mut self, word: &str) -> bool {
@@ -156,7 +170,11 @@ impl<'a> Cursor<'a> {
                 let mut code = u32::from(self.hex()?);
                 if (0xD800..0xDC00).contains(&code) {
                     let here = self.at;
-                    let low = if self.word("\\u") { u32::from(self.hex()?) } else { 0 };
+                    let low = if self.word("\\u") {
+                        u32::from(self.hex()?)
+                    } else {
+                        0
+                    };
                     if (0xDC00..0xE000).contains(&low) {
                         code = ((code & 0x3FF) << 10 | (low & 0x3FF)).saturating_add(0x1_0000);
                     } else {
@@ -237,7 +255,9 @@ impl<'a> Cursor<'a> {
         let text = self.bytes.get(start..self.at).unwrap_or_default();
         let text = std::str::from_utf8(text).unwrap_or_default();
         if float {
-            let value = text.parse().map_err(|_| self.malformed("a number that is not JSON's"))?;
+            let value = text
+                .parse()
+                .map_err(|_| self.malformed("a number that is not JSON's"))?;
             return Ok(Number::Float(value));
         }
         if whole > DIGITS {
@@ -297,7 +317,9 @@ impl<'a> Cursor<'a> {
             }
             // After a value: close brackets, or go on to the next.
             loop {
-                let Some(&bracket) = open.last() else { return Ok(()) };
+                let Some(&bracket) = open.last() else {
+                    return Ok(());
+                };
                 if self.eat(b',') {
                     if bracket == b'{' {
                         self.string(buffer)?;
@@ -360,14 +382,24 @@ mod tests {
     fn strings_are_unescaped_as_python_does() {
         let mut buffer = Vec::new();
         for (text, expected) in [
-            (r#""plain and long enough for words""#, "plain and long enough for words".as_bytes()),
+            (
+                r#""plain and long enough for words""#,
+                "plain and long enough for words".as_bytes(),
+            ),
             (r#""a\"b\\c\/d\n\u00e9""#, "a\"b\\c/d\n\u{e9}".as_bytes()),
             (r#""\ud83d\ude00""#, "\u{1F600}".as_bytes()),
             (r#""\ud83dx""#, b"\xED\xA0\xBDx"),
             (r#""\ud83d\u0041""#, b"\xED\xA0\xBDA"),
-            ("\"\u{3b1}\u{3b2}\u{3b3}\u{3b4}\u{3b5}\"", "\u{3b1}\u{3b2}\u{3b3}\u{3b4}\u{3b5}".as_bytes()),
+            (
+                "\"\u{3b1}\u{3b2}\u{3b3}\u{3b4}\u{3b5}\"",
+                "\u{3b1}\u{3b2}\u{3b3}\u{3b4}\u{3b5}".as_bytes(),
+            ),
         ] {
-            assert_eq!(cursor(text).string(&mut buffer).unwrap(), expected, "{text}");
+            assert_eq!(
+                cursor(text).string(&mut buffer).unwrap(),
+                expected,
+                "{text}"
+            );
         }
         for text in ["\"a", "\"a\nb\"", r#""\x""#, r#""\u12"#, r#""\u12+4""#] {
             assert!(cursor(text).string(&mut buffer).is_err(), "{text}");
@@ -389,7 +421,10 @@ mod tests {
         for text in ["", "-", "01", "1.", "1e", "x", ".5", "+1"] {
             assert!(cursor(text).number().is_err(), "{text}");
         }
-        assert!(matches!(cursor(&"9".repeat(5000)).number(), Err(Error::Limit { .. })));
+        assert!(matches!(
+            cursor(&"9".repeat(5000)).number(),
+            Err(Error::Limit { .. })
+        ));
     }
 
     #[test]

@@ -40,7 +40,11 @@ impl TrustedGraph {
     /// [`Error::Malformed`] and [`Error::Unsupported`] for an array that is not an npy file (or a
     /// sparse container that is not an npz of its parts), or whose size is not that of its shape;
     /// [`Error::Limit`] where the arrays are larger than `limits` allow.
-    pub fn plan<'a>(self, archive: &mut Archive<'a>, limits: &mut Limits) -> Result<ArrayPlan<'a>, Error> {
+    pub fn plan<'a>(
+        self,
+        archive: &mut Archive<'a>,
+        limits: &mut Limits,
+    ) -> Result<ArrayPlan<'a>, Error> {
         let mut plan = ArrayPlan {
             graph: self.into_graph(),
             headers: Vec::new(),
@@ -71,7 +75,9 @@ impl TrustedGraph {
                     archive.pay(entry, limits)?;
                     let size = archive.entry(entry)?.size;
                     spend(&mut limits.array_bytes, size, "size of arrays")?;
-                    let size = usize::try_from(size).ok().filter(|&size| isize::try_from(size).is_ok());
+                    let size = usize::try_from(size)
+                        .ok()
+                        .filter(|&size| isize::try_from(size).is_ok());
                     (Header::raw(size.ok_or_else(missing)?), Vec::new())
                 }
                 Stored::Memory => return Err(missing()),
@@ -87,20 +93,41 @@ impl TrustedGraph {
     ///
     /// # Errors
     /// Those of the two.
-    pub fn verify(self, archive: &mut Archive<'_>, limits: &mut Limits) -> Result<VerifiedGraph<Vec<u8>>, Error> {
+    pub fn verify(
+        self,
+        archive: &mut Archive<'_>,
+        limits: &mut Limits,
+    ) -> Result<VerifiedGraph<Vec<u8>>, Error> {
         let plan = self.plan(archive, limits)?;
-        let buffers = plan.headers().iter().map(|header| vec![0; header.data_bytes]).collect();
+        let buffers = plan
+            .headers()
+            .iter()
+            .map(|header| vec![0; header.data_bytes])
+            .collect();
         plan.verify(archive, buffers)
     }
 }
 
 /// What `scipy.sparse.save_npz` writes (scipy 1.17, `sparse/_matrix_io.py`).
 const PARTS: &[&str] = &[
-    "_is_array", "col", "coords", "data", "format", "indices", "indptr", "offsets", "row", "shape",
+    "_is_array",
+    "col",
+    "coords",
+    "data",
+    "format",
+    "indices",
+    "indptr",
+    "offsets",
+    "row",
+    "shape",
 ];
 
 fn missing() -> Error {
-    Error::malformed("skops", Location::default(), "an array is not in the archive")
+    Error::malformed(
+        "skops",
+        Location::default(),
+        "an array is not in the archive",
+    )
 }
 
 /// The header of an npy entry, and its bytes.
@@ -124,11 +151,18 @@ fn npy_header(
         }
         other => other?,
     };
-    let head = prefix.get(..header.data_offset).unwrap_or_default().to_vec();
+    let head = prefix
+        .get(..header.data_offset)
+        .unwrap_or_default()
+        .to_vec();
     let whole = header.data_offset.checked_add(header.data_bytes);
     if whole.and_then(|whole| u64::try_from(whole).ok()) != Some(size) {
         let at = Location::entry(&name);
-        return Err(Error::malformed("npy", at, "the data is shorter or longer than its shape"));
+        return Err(Error::malformed(
+            "npy",
+            at,
+            "the data is shorter or longer than its shape",
+        ));
     }
     spend(
         &mut limits.array_bytes,
@@ -158,16 +192,28 @@ impl<'a> ArrayPlan<'a> {
     }
 
     /// Puts the parts of each npz in the place of its bytes.
-    fn expand_sparse(&mut self, archive: &mut Archive<'a>, limits: &mut Limits) -> Result<(), Error> {
+    fn expand_sparse(
+        &mut self,
+        archive: &mut Archive<'a>,
+        limits: &mut Limits,
+    ) -> Result<(), Error> {
         let sparse: Vec<_> = self
             .graph
             .ids()
             .filter(|&id| matches!(self.graph.node(id), Node::Sparse(..)))
             .collect();
         for id in sparse {
-            let Node::Sparse(class, items) = self.graph.node(id) else { continue };
-            let bytes = self.graph.items(items).first().and_then(|&bytes| self.graph.array_of(bytes));
-            let Some(Stored::Raw(entry)) = bytes.and_then(|bytes| self.graph.stored().get(bytes.index())) else {
+            let Node::Sparse(class, items) = self.graph.node(id) else {
+                continue;
+            };
+            let bytes = self
+                .graph
+                .items(items)
+                .first()
+                .and_then(|&bytes| self.graph.array_of(bytes));
+            let Some(Stored::Raw(entry)) =
+                bytes.and_then(|bytes| self.graph.stored().get(bytes.index()))
+            else {
                 return Err(missing());
             };
             let (entry, name) = (*entry, archive.entry(*entry)?.name.clone());
@@ -178,9 +224,17 @@ impl<'a> ArrayPlan<'a> {
             let outer = self.nested.len();
             let mut parts = Vec::new();
             for (index, part) in inner.entries().iter().enumerate() {
-                let Some(part) = part.name.strip_suffix(".npy").filter(|part| PARTS.contains(part)) else {
+                let Some(part) = part
+                    .name
+                    .strip_suffix(".npy")
+                    .filter(|part| PARTS.contains(part))
+                else {
                     let at = Location::entry(&format!("{name}/{}", part.name));
-                    return Err(Error::malformed("skops", at, "an npz holds an entry that is no part of a sparse container"));
+                    return Err(Error::malformed(
+                        "skops",
+                        at,
+                        "an npz holds an entry that is no part of a sparse container",
+                    ));
                 };
                 let array = match (parts.is_empty(), bytes) {
                     // The first part takes the place of the npz, so that no array is left over.
@@ -188,14 +242,29 @@ impl<'a> ArrayPlan<'a> {
                         self.graph.restore(bytes, Stored::Nested(outer, index));
                         bytes
                     }
-                    _ => self.graph.push_array(Stored::Nested(outer, index)).ok_or_else(missing)?,
+                    _ => self
+                        .graph
+                        .push_array(Stored::Nested(outer, index))
+                        .ok_or_else(missing)?,
                 };
                 let text = self.graph.push_text(part).ok_or_else(missing)?;
-                parts.push(self.graph.push(Node::Str(text), place).ok_or_else(missing)?);
-                parts.push(self.graph.push(Node::Array(ndarray, array), place).ok_or_else(missing)?);
+                parts.push(
+                    self.graph
+                        .push(Node::Str(text), place)
+                        .ok_or_else(missing)?,
+                );
+                parts.push(
+                    self.graph
+                        .push(Node::Array(ndarray, array), place)
+                        .ok_or_else(missing)?,
+                );
             }
             if parts.is_empty() {
-                return Err(Error::malformed("skops", Location::entry(&name), "an npz holds no array"));
+                return Err(Error::malformed(
+                    "skops",
+                    Location::entry(&name),
+                    "an npz holds no array",
+                ));
             }
             let items = self.graph.link(&parts).ok_or_else(missing)?;
             self.graph.set(id, Node::Sparse(class, items));
@@ -227,7 +296,9 @@ impl<'a> ArrayPlan<'a> {
                 return Err(missing());
             }
             match *stored {
-                Stored::Npy(entry) | Stored::Raw(entry) => archive.read_into(entry, head, buffer)?,
+                Stored::Npy(entry) | Stored::Raw(entry) => {
+                    archive.read_into(entry, head, buffer)?
+                }
                 Stored::Nested(outer, inner) => {
                     let nested = self.nested.get_mut(outer).ok_or_else(missing)?;
                     nested.read_into(inner, head, buffer)?;
@@ -254,7 +325,11 @@ impl<'a> ArrayPlan<'a> {
 /// Names the npz in an error of an archive inside it.
 fn inside<T>(name: &str, result: Result<T, Error>) -> Result<T, Error> {
     let within = |at: Location| Location {
-        entry: if at.entry.is_empty() { name.to_owned() } else { format!("{name}/{}", at.entry) },
+        entry: if at.entry.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{name}/{}", at.entry)
+        },
         offset: at.offset,
     };
     result.map_err(|error| match error {

@@ -113,7 +113,8 @@ impl Field {
 }
 
 /// The fields that every node may have; the root has two more.
-pub(super) const COMMON: u32 = Field::Class.bit() | Field::Module.bit() | Field::Loader.bit() | Field::Id.bit();
+pub(super) const COMMON: u32 =
+    Field::Class.bit() | Field::Module.bit() | Field::Loader.bit() | Field::Id.bit();
 
 /// One row: name, kind, what its content is, the fields that it may have beside [`COMMON`].
 pub(super) type Row = (&'static str, Loader, Content, u32);
@@ -124,22 +125,57 @@ const PAIR: &[(&str, Part)] = &[("main", Part::Node), ("default_factory", Part::
 /// Every kind of node, sorted by name (`skops/io/_general.py`, `_numpy.py`, `_scipy.py`,
 /// `_sklearn.py`, `_quantile_forest.py` and `old/` of skops 0.16.0).
 const LOADERS: &[Row] = &[
-    ("BytearrayNode", Loader::Bytearray, Content::Never, Field::File.bit()),
-    ("BytesNode", Loader::Bytes, Content::Never, Field::File.bit()),
+    (
+        "BytearrayNode",
+        Loader::Bytearray,
+        Content::Never,
+        Field::File.bit(),
+    ),
+    (
+        "BytesNode",
+        Loader::Bytes,
+        Content::Never,
+        Field::File.bit(),
+    ),
     ("CachedNode", Loader::Cached, Content::Never, 0),
-    ("ConstructorFromReduceNode", Loader::Constructor, Content::Node, CONTENT),
+    (
+        "ConstructorFromReduceNode",
+        Loader::Constructor,
+        Content::Node,
+        CONTENT,
+    ),
     ("DTypeNode", Loader::DType, Content::Node, CONTENT),
-    ("DefaultDictNode", Loader::DefaultDict, Content::Parts(PAIR), CONTENT),
-    ("DictNode", Loader::Dict, Content::Dict, CONTENT | Field::KeyTypes.bit()),
+    (
+        "DefaultDictNode",
+        Loader::DefaultDict,
+        Content::Parts(PAIR),
+        CONTENT,
+    ),
+    (
+        "DictNode",
+        Loader::Dict,
+        Content::Dict,
+        CONTENT | Field::KeyTypes.bit(),
+    ),
     (
         "FunctionNode",
         Loader::Function,
         Content::Parts(&[("module_path", Part::Text), ("function", Part::Text)]),
         CONTENT,
     ),
-    ("JsonNode", Loader::Json, Content::Json, CONTENT | Field::IsJson.bit()),
+    (
+        "JsonNode",
+        Loader::Json,
+        Content::Json,
+        CONTENT | Field::IsJson.bit(),
+    ),
     ("ListNode", Loader::List, Content::Nodes, CONTENT),
-    ("LossNode", Loader::Loss, Content::Node, CONTENT | Field::Reduce.bit()),
+    (
+        "LossNode",
+        Loader::Loss,
+        Content::Node,
+        CONTENT | Field::Reduce.bit(),
+    ),
     (
         "MaskedArrayNode",
         Loader::MaskedArray,
@@ -159,7 +195,12 @@ const LOADERS: &[Row] = &[
         CONTENT | Field::Type.bit() | Field::File.bit() | Field::Shape.bit(),
     ),
     ("ObjectNode", Loader::Object, Content::NodeOrNull, CONTENT),
-    ("OperatorFuncNode", Loader::OperatorFunc, Content::Never, Field::Attrs.bit()),
+    (
+        "OperatorFuncNode",
+        Loader::OperatorFunc,
+        Content::Never,
+        Field::Attrs.bit(),
+    ),
     (
         "PartialNode",
         Loader::Partial,
@@ -171,32 +212,63 @@ const LOADERS: &[Row] = &[
         ]),
         CONTENT,
     ),
-    ("QuantileForestNode", Loader::QuantileForest, Content::Node, CONTENT | Field::Reduce.bit()),
+    (
+        "QuantileForestNode",
+        Loader::QuantileForest,
+        Content::Node,
+        CONTENT | Field::Reduce.bit(),
+    ),
     (
         "RandomGeneratorNode",
         Loader::RandomGenerator,
         Content::Parts(&[("bit_generator", Part::Node), ("seed_seq", Part::Node)]),
         CONTENT,
     ),
-    ("RandomStateNode", Loader::RandomState, Content::Node, CONTENT),
+    (
+        "RandomStateNode",
+        Loader::RandomState,
+        Content::Node,
+        CONTENT,
+    ),
     // skops 0.9 and 0.10 called the losses of SGD so.
-    ("SGDNode", Loader::Loss, Content::Node, CONTENT | Field::Reduce.bit()),
+    (
+        "SGDNode",
+        Loader::Loss,
+        Content::Node,
+        CONTENT | Field::Reduce.bit(),
+    ),
     ("SetNode", Loader::Set, Content::Nodes, CONTENT),
     (
         "SliceNode",
         Loader::Slice,
-        Content::Parts(&[("start", Part::Scalar), ("stop", Part::Scalar), ("step", Part::Scalar)]),
+        Content::Parts(&[
+            ("start", Part::Scalar),
+            ("stop", Part::Scalar),
+            ("step", Part::Scalar),
+        ]),
         CONTENT,
     ),
-    ("SparseMatrixNode", Loader::SparseMatrix, Content::Never, Field::Type.bit() | Field::File.bit()),
-    ("TreeNode", Loader::Tree, Content::Node, CONTENT | Field::Reduce.bit()),
+    (
+        "SparseMatrixNode",
+        Loader::SparseMatrix,
+        Content::Never,
+        Field::Type.bit() | Field::File.bit(),
+    ),
+    (
+        "TreeNode",
+        Loader::Tree,
+        Content::Node,
+        CONTENT | Field::Reduce.bit(),
+    ),
     ("TupleNode", Loader::Tuple, Content::Nodes, CONTENT),
     ("TypeNode", Loader::Type, Content::Never, 0),
 ];
 
 /// The row of a kind of node.
 pub(super) fn loader(name: &[u8]) -> Option<&'static Row> {
-    let row = LOADERS.binary_search_by(|row| row.0.as_bytes().cmp(name)).ok()?;
+    let row = LOADERS
+        .binary_search_by(|row| row.0.as_bytes().cmp(name))
+        .ok()?;
     LOADERS.get(row)
 }
 

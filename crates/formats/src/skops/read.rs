@@ -24,9 +24,13 @@ pub(super) const PROTOCOL: i64 = 2;
 /// [`Error::Unsupported`] for node kinds and protocols that nopickle does not read, [`Error::Limit`]
 /// for a file that is larger, deeper or of more nodes than `limits` allow.
 pub fn read(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Graph, Error> {
-    let schema = archive
-        .find(SCHEMA)
-        .ok_or_else(|| Error::malformed("skops", Location::default(), "the archive has no schema.json"))?;
+    let schema = archive.find(SCHEMA).ok_or_else(|| {
+        Error::malformed(
+            "skops",
+            Location::default(),
+            "the archive has no schema.json",
+        )
+    })?;
     archive.pay(schema, limits)?;
     let bytes = archive.read(schema, limits.schema_bytes, "size of schema.json")?;
     let mut named = vec![false; archive.entries().len()];
@@ -55,7 +59,11 @@ pub fn read(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Graph, Err
     let graph = reader.run()?;
     if let Some(node) = graph.unbuildable_cycle() {
         let at = Location::byte(SCHEMA, graph.place(node));
-        return Err(Error::malformed("skops", at, "a cycle passes through no object and no container"));
+        return Err(Error::malformed(
+            "skops",
+            at,
+            "a cycle passes through no object and no container",
+        ));
     }
     Ok(graph)
 }
@@ -143,6 +151,12 @@ pub(super) const REFERENCE: &str = "\"__loader__\":\"CachedNode\",\"__id__\":";
 pub(super) const SCALAR: &str =
     "\"__class__\":\"str\",\"__module__\":\"builtins\",\"__loader__\":\"JsonNode\",\"content\":";
 
+/// How nopickle starts a node with an id, and a node that is neither a reference nor a scalar.
+const ID: &str = "\"__id__\":";
+const CLASS: &str = "\"__class__\":";
+const MODULE: &str = ",\"__module__\":";
+const LOADER: &str = ",\"__loader__\":";
+
 const COMMA: &str = "a comma or a closing bracket is missing";
 
 impl<'a> Reader<'a, '_, '_> {
@@ -158,10 +172,14 @@ impl<'a> Reader<'a, '_, '_> {
         match self.protocol {
             None => return Err(self.cursor.malformed("the skops protocol is missing")),
             Some(0) if self.bare_function => {
-                return Err(self.cursor.malformed("a FunctionNode of protocol 0 has no content"));
+                return Err(self
+                    .cursor
+                    .malformed("a FunctionNode of protocol 0 has no content"));
             }
             Some(1..) if self.old_function => {
-                return Err(self.cursor.malformed("a FunctionNode has content, which only protocol 0 has"));
+                return Err(self
+                    .cursor
+                    .malformed("a FunctionNode has content, which only protocol 0 has"));
             }
             Some(_) => {}
         }
@@ -171,11 +189,18 @@ impl<'a> Reader<'a, '_, '_> {
         }
         for id in self.graph.ids() {
             // The object may hold its own method, so this waits until all nodes are read.
-            let Node::Method(method, items) = self.graph.node(id) else { continue };
+            let Node::Method(method, items) = self.graph.node(id) else {
+                continue;
+            };
             let (module, name) = self.graph.global_parts(method);
-            let object = self.graph.items(items).first().and_then(|&object| self.graph.class(object));
+            let object = self
+                .graph
+                .items(items)
+                .first()
+                .and_then(|&object| self.graph.class(object));
             let same = object.is_some_and(|class| {
-                Some((module, self.graph.global_parts(class).1)) == name.rsplit_once('.').map(|(class, _)| (module, class))
+                Some((module, self.graph.global_parts(class).1))
+                    == name.rsplit_once('.').map(|(class, _)| (module, class))
                     && self.graph.global_parts(class).0 == module
             });
             if !same {
@@ -186,7 +211,9 @@ impl<'a> Reader<'a, '_, '_> {
         }
         let mut held = HashSet::new();
         for stored in self.graph.stored() {
-            let (Stored::Npy(entry) | Stored::Raw(entry)) = *stored else { continue };
+            let (Stored::Npy(entry) | Stored::Raw(entry)) = *stored else {
+                continue;
+            };
             if !held.insert(entry) {
                 let at = Location::entry(&self.archive.entry(entry)?.name);
                 return Err(Error::malformed("skops", at, "two nodes name this entry"));
@@ -315,14 +342,93 @@ impl<'a> Reader<'a, '_, '_> {
             None => Box::new(open),
         };
         self.frames.push(Frame::Node(frame));
+        self.usual_head()?;
         Ok(None)
+    }
+
+    /// Reads id, class, module and loader of the innermost node in the spelling of nopickle's own files;
+    /// nothing is taken of any other spelling.
+    fn usual_head(&mut self) -> Result<(), Error> {
+        let start = self.cursor;
+        if self.cursor.literal(ID) {
+            self.id_field()?;
+            let open = self.open()?;
+            open.seen |= Field::Id.bit();
+            open.first = false;
+            if !self.cursor.literal(",") {
+                return Ok(());
+            }
+            // From here on a field's comma has been taken: give it back where the head goes on otherwise.
+            let after = self.cursor;
+            if !self.class_head()? {
+                self.cursor = after;
+                self.cursor.back();
+            }
+            return Ok(());
+        }
+        if !self.class_head()? {
+            self.cursor = start;
+        }
+        Ok(())
+    }
+
+    fn class_head(&mut self) -> Result<bool, Error> {
+        if !self.cursor.literal(CLASS) {
+            return Ok(false);
+        }
+        let Some(class) = self.plain_text() else {
+            return Ok(false);
+        };
+        if !self.cursor.literal(MODULE) {
+            return Ok(false);
+        }
+        let Some(module) = self.plain_text() else {
+            return Ok(false);
+        };
+        if !self.cursor.literal(LOADER) {
+            return Ok(false);
+        }
+        let Some(row) = self.cursor.plain_string().and_then(loader) else {
+            return Ok(false);
+        };
+        let open = self.open()?;
+        (open.class, open.module, open.row) = (
+            Some(Cow::Borrowed(class)),
+            Some(Cow::Borrowed(module)),
+            Some(row),
+        );
+        open.seen |= Field::Class.bit() | Field::Module.bit() | Field::Loader.bit();
+        open.first = false;
+        Ok(true)
+    }
+
+    fn plain_text(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.cursor.plain_string()?).ok()
     }
 
     /// Reads a scalar or a reference in the spelling of nopickle's own files, which are most of the nodes
     /// of a large graph; `None`, and nothing taken, for any other spelling or node.
     fn usual_node(&mut self, place: u32) -> Result<Option<NodeId>, Error> {
         let start = self.cursor;
-        if self.cursor.literal(REFERENCE) {
+        if self.cursor.literal(ID) {
+            // A scalar that others refer to.
+            let id = match self.cursor.number() {
+                Ok(Number::Int(id)) if id != 0 && !self.ids.contains_key(&id) => id,
+                _ => {
+                    self.cursor = start;
+                    return Ok(None);
+                }
+            };
+            if self.cursor.literal(",") && self.cursor.literal(SCALAR) {
+                let node = self.json_content()?;
+                if self.cursor.literal("}") {
+                    let node = self.push(node, place)?;
+                    self.register(id, node);
+                    return Ok(Some(node));
+                }
+            }
+            self.cursor = start;
+        } else if self.cursor.literal(REFERENCE) {
             if let Ok(Number::Int(id)) = self.cursor.number()
                 && self.cursor.literal("}")
                 && let Some(&known) = self.ids.get(&id)
@@ -351,7 +457,9 @@ impl<'a> Reader<'a, '_, '_> {
     fn text(&mut self, what: &'static str) -> Result<Cow<'a, str>, Error> {
         let start = self.cursor;
         if let Some(bytes) = self.cursor.plain_string() {
-            return std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| start.malformed(what));
+            return std::str::from_utf8(bytes)
+                .map(Cow::Borrowed)
+                .map_err(|_| start.malformed(what));
         }
         let bytes = self.cursor.string(&mut self.buffer)?;
         std::str::from_utf8(bytes)
@@ -371,7 +479,11 @@ impl<'a> Reader<'a, '_, '_> {
                 // The content stood before its loader: go back to it, then come here again.
                 let end = self.cursor.offset().saturating_sub(1);
                 let again = u64::try_from(end.saturating_sub(start)).unwrap_or(u64::MAX);
-                spend(&mut self.limits.reread_bytes, again, "JSON that stands before its loader")?;
+                spend(
+                    &mut self.limits.reread_bytes,
+                    again,
+                    "JSON that stands before its loader",
+                )?;
                 self.open()?.resume = Some(end);
                 self.cursor.jump(start);
                 return self.content();
@@ -382,11 +494,13 @@ impl<'a> Reader<'a, '_, '_> {
             self.cursor.expect(b',', COMMA)?;
         }
         let start = self.cursor;
-        let key = self.text("a field's name is not text")?;
-        self.cursor.expect(b':', "a colon is missing")?;
-        let Some(field) = Field::parse(key.as_bytes()) else {
+        let known = self.cursor.plain_string().and_then(Field::parse);
+        let Some(field) = known else {
+            self.cursor = start;
+            let key = self.text("a field's name is not text")?;
             return Err(Error::unsupported(start.location(), "field of a node", key));
         };
+        self.cursor.expect(b':', "a colon is missing")?;
         let open = self.open()?;
         if open.seen & field.bit() != 0 {
             return Err(start.malformed("a node has a field twice"));
@@ -410,7 +524,11 @@ impl<'a> Reader<'a, '_, '_> {
                 let name = self.text("the loader of a node is not text")?;
                 let row = loader(name.as_bytes());
                 if row.is_none() {
-                    return Err(Error::unsupported(start.location(), "kind of node (__loader__)", name));
+                    return Err(Error::unsupported(
+                        start.location(),
+                        "kind of node (__loader__)",
+                        name,
+                    ));
                 }
                 self.open()?.row = row;
             }
@@ -517,15 +635,21 @@ impl<'a> Reader<'a, '_, '_> {
     fn protocol_field(&mut self) -> Result<(), Error> {
         let start = self.cursor;
         match self.cursor.scalar(&mut self.buffer) {
-            Ok(Scalar::Number(Number::Int(protocol @ 0..=PROTOCOL))) => self.protocol = Some(protocol),
+            Ok(Scalar::Number(Number::Int(protocol @ 0..=PROTOCOL))) => {
+                self.protocol = Some(protocol)
+            }
             Ok(Scalar::Number(Number::Int(protocol))) if protocol > PROTOCOL => {
                 return Err(Error::unsupported(
                     start.location(),
                     "skops protocol, this nopickle reads 0 to 2",
-                    format!("{protocol} (update nopickle, or save the model again with an older skops)"),
+                    format!(
+                        "{protocol} (update nopickle, or save the model again with an older skops)"
+                    ),
                 ));
             }
-            _ => return Err(start.malformed("the skops protocol is not a whole number of 0 or more")),
+            _ => {
+                return Err(start.malformed("the skops protocol is not a whole number of 0 or more"));
+            }
         }
         Ok(())
     }
@@ -536,7 +660,9 @@ impl<'a> Reader<'a, '_, '_> {
         open.target = CONTENT;
         let kind = open.row.map_or(Content::Never, |row| row.2);
         match kind {
-            Content::Never => Err(self.cursor.malformed("a node has content that its loader does not have")),
+            Content::Never => Err(self
+                .cursor
+                .malformed("a node has content that its loader does not have")),
             Content::Node => self.begin_node(),
             Content::NodeOrNull => {
                 if self.cursor.peek() == Some(b'n') {
@@ -553,7 +679,10 @@ impl<'a> Reader<'a, '_, '_> {
             }
             Content::Dict => {
                 self.cursor.expect(b'{', "the content is not an object")?;
-                self.frames.push(Frame::Dict { first: true, count: 0 });
+                self.frames.push(Frame::Dict {
+                    first: true,
+                    count: 0,
+                });
                 Ok(None)
             }
             Content::Parts(parts) => {
@@ -571,7 +700,11 @@ impl<'a> Reader<'a, '_, '_> {
     }
 
     /// Opens an object of named parts; they go to the node's slots from `first_slot` on.
-    fn push_parts(&mut self, parts: &'static [(&'static str, Part)], first_slot: usize) -> Result<(), Error> {
+    fn push_parts(
+        &mut self,
+        parts: &'static [(&'static str, Part)],
+        first_slot: usize,
+    ) -> Result<(), Error> {
         self.open()?.target = first_slot;
         self.frames.push(Frame::Parts {
             first: true,
@@ -583,7 +716,13 @@ impl<'a> Reader<'a, '_, '_> {
     }
 
     fn parts_step(&mut self) -> Result<Option<NodeId>, Error> {
-        let Some(Frame::Parts { first, parts, slots, .. }) = self.frames.last_mut() else {
+        let Some(Frame::Parts {
+            first,
+            parts,
+            slots,
+            ..
+        }) = self.frames.last_mut()
+        else {
             return Ok(None);
         };
         let was_first = std::mem::replace(first, false);
@@ -689,7 +828,9 @@ impl<'a> Reader<'a, '_, '_> {
         if let Some(id) = open.late_id {
             match self.ids.get(&id).copied() {
                 Some(known) if known > open.id => {
-                    return Err(self.cursor.malformed("an id is defined inside the node that it names"));
+                    return Err(self
+                        .cursor
+                        .malformed("an id is defined inside the node that it names"));
                 }
                 Some(known) => open.alias = Some(known),
                 None => {}
@@ -736,15 +877,23 @@ impl<'a> Reader<'a, '_, '_> {
         let same_kind = match kind {
             Loader::Json => match (open.scalar, node) {
                 (Some(Node::Str(one)), Node::Str(other)) => graph.text(one) == graph.text(other),
-                (Some(Node::BigInt(one)), Node::BigInt(other)) => graph.text(one) == graph.text(other),
-                (Some(Node::WideStr(one)), Node::WideStr(other)) => graph.wide(one) == graph.wide(other),
+                (Some(Node::BigInt(one)), Node::BigInt(other)) => {
+                    graph.text(one) == graph.text(other)
+                }
+                (Some(Node::WideStr(one)), Node::WideStr(other)) => {
+                    graph.wide(one) == graph.wide(other)
+                }
                 (Some(Node::Float(one)), Node::Float(other)) => one.to_bits() == other.to_bits(),
                 (Some(one), other) => one == other,
                 (None, _) => false,
             },
             Loader::Bytearray => matches!(node, Node::ByteArray(_)),
             Loader::Bytes => matches!(node, Node::Bytes(_)),
-            Loader::Constructor | Loader::Loss | Loader::OperatorFunc | Loader::QuantileForest | Loader::Tree => {
+            Loader::Constructor
+            | Loader::Loss
+            | Loader::OperatorFunc
+            | Loader::QuantileForest
+            | Loader::Tree => {
                 matches!(node, Node::Construct(..))
             }
             Loader::DType => matches!(node, Node::DType(..)),
@@ -773,10 +922,13 @@ impl<'a> Reader<'a, '_, '_> {
         };
         let same_class = class.is_none_or(|(module, class)| {
             let (module, class) = (renamed(module), class);
-            open.class.as_deref() == Some(class) && open.module.as_deref().map(renamed) == Some(module)
+            open.class.as_deref() == Some(class)
+                && open.module.as_deref().map(renamed) == Some(module)
         });
         let same_entry = match (node, open.entry) {
-            (Node::Array(_, array), Some(entry)) => graph.stored().get(array.index()) == Some(&Stored::Npy(entry)),
+            (Node::Array(_, array), Some(entry)) => {
+                graph.stored().get(array.index()) == Some(&Stored::Npy(entry))
+            }
             _ => true,
         };
         if same_kind && same_class && same_entry {
@@ -793,10 +945,14 @@ impl<'a> Reader<'a, '_, '_> {
         };
         let root = Field::Protocol.bit() | Field::Version.bit();
         if open.seen & !(fields | COMMON | root) != 0 {
-            return Err(malformed("a node has a field that its loader does not have"));
+            return Err(malformed(
+                "a node has a field that its loader does not have",
+            ));
         }
         if kind == Loader::Cached {
-            return Err(malformed("a CachedNode refers to an id that is not defined"));
+            return Err(malformed(
+                "a CachedNode refers to an id that is not defined",
+            ));
         }
         if kind == Loader::Json {
             if open.class.as_deref() != Some("str") || open.module.as_deref() != Some("builtins") {
@@ -805,9 +961,15 @@ impl<'a> Reader<'a, '_, '_> {
                     open.module.as_deref().unwrap_or_default(),
                     open.class.as_deref().unwrap_or_default()
                 );
-                return Err(Error::unsupported(Location::byte(SCHEMA, place), "class for its loader", name));
+                return Err(Error::unsupported(
+                    Location::byte(SCHEMA, place),
+                    "class for its loader",
+                    name,
+                ));
             }
-            return open.scalar.ok_or_else(|| malformed("a JsonNode has no content"));
+            return open
+                .scalar
+                .ok_or_else(|| malformed("a JsonNode has no content"));
         }
         let (Some(class), Some(module)) = (open.class.take(), open.module.take()) else {
             return Err(malformed("a node has no __class__ or no __module__"));
@@ -864,7 +1026,11 @@ impl<'b> Build<'b, '_, '_, '_> {
             return Ok(known);
         }
         check_name(&self.module, &self.class).map_err(|what| self.malformed(what))?;
-        let global = self.reader.graph.global(&self.module, &self.class).ok_or_else(full)?;
+        let global = self
+            .reader
+            .graph
+            .global(&self.module, &self.class)
+            .ok_or_else(full)?;
         self.reader.names.insert(key, global);
         Ok(global)
     }
@@ -874,7 +1040,9 @@ impl<'b> Build<'b, '_, '_, '_> {
         if self.is("builtins", own) {
             return self.global();
         }
-        if self.module == "builtins" && matches!(self.class.as_ref(), "dict" | "list" | "set" | "tuple") {
+        if self.module == "builtins"
+            && matches!(self.class.as_ref(), "dict" | "list" | "set" | "tuple")
+        {
             let name = format!("{} in a node of {own}", self.class);
             return Err(Error::unsupported(self.at(), "class of a container", name));
         }
@@ -891,7 +1059,12 @@ impl<'b> Build<'b, '_, '_, '_> {
     }
 
     fn slot(&self, index: usize, what: &'static str) -> Result<NodeId, Error> {
-        self.open.slots.get(index).copied().flatten().ok_or_else(|| self.malformed(what))
+        self.open
+            .slots
+            .get(index)
+            .copied()
+            .flatten()
+            .ok_or_else(|| self.malformed(what))
     }
 
     fn link(&mut self, nodes: &[NodeId]) -> Result<crate::graph::Items, Error> {
@@ -903,7 +1076,9 @@ impl<'b> Build<'b, '_, '_, '_> {
     }
 
     fn entry(&self) -> Result<usize, Error> {
-        self.open.entry.ok_or_else(|| self.malformed("a node has no file"))
+        self.open
+            .entry
+            .ok_or_else(|| self.malformed("a node has no file"))
     }
 
     fn array(&mut self, stored: Stored) -> Result<crate::graph::ArrayId, Error> {
@@ -919,7 +1094,12 @@ impl<'b> Build<'b, '_, '_, '_> {
                     return Err(self.malformed(CONTENT_MISSING));
                 }
                 let items = self.link(self.children)?;
-                if kind == Loader::Set && self.children.iter().any(|&child| self.reader.graph.is_unhashable(child)) {
+                if kind == Loader::Set
+                    && self
+                        .children
+                        .iter()
+                        .any(|&child| self.reader.graph.is_unhashable(child))
+                {
                     return Err(self.malformed("a member of a set can't be in a set"));
                 }
                 match kind {
@@ -941,7 +1121,10 @@ impl<'b> Build<'b, '_, '_, '_> {
                 let main = self.slot(CONTENT, CONTENT_MISSING)?;
                 let factory = self.slot(1, CONTENT_MISSING)?;
                 // A dict with keys that JSON has no form for is made from its pairs.
-                if !matches!(self.reader.graph.node(main), Node::Dict(..) | Node::Construct(..)) {
+                if !matches!(
+                    self.reader.graph.node(main),
+                    Node::Dict(..) | Node::Construct(..)
+                ) {
                     return Err(self.malformed("the items of a defaultdict are not a dict"));
                 }
                 let items = self.link(&[factory, main])?;
@@ -960,19 +1143,27 @@ impl<'b> Build<'b, '_, '_, '_> {
             }
             Loader::Slice => {
                 self.fixed(&[("builtins", "slice")])?;
-                let parts = [self.slot(0, CONTENT_MISSING)?, self.slot(1, CONTENT_MISSING)?, self.slot(2, CONTENT_MISSING)?];
+                let parts = [
+                    self.slot(0, CONTENT_MISSING)?,
+                    self.slot(1, CONTENT_MISSING)?,
+                    self.slot(2, CONTENT_MISSING)?,
+                ];
                 Node::Slice(self.link(&parts)?)
             }
             Loader::Function => {
                 if self.has(Field::Content) {
                     // Protocol 0 names the function in its content.
                     self.reader.old_function = true;
-                    let (module, name) = (self.slot(0, CONTENT_MISSING)?, self.slot(1, CONTENT_MISSING)?);
+                    let (module, name) = (
+                        self.slot(0, CONTENT_MISSING)?,
+                        self.slot(1, CONTENT_MISSING)?,
+                    );
                     let text = |id| match self.reader.graph.node(id) {
                         Node::Str(run) => Ok(self.reader.graph.text(run).to_owned()),
                         _ => Err(self.malformed("a part that names something is not text")),
                     };
-                    (self.module, self.class) = (Cow::Owned(text(module)?), Cow::Owned(text(name)?));
+                    (self.module, self.class) =
+                        (Cow::Owned(text(module)?), Cow::Owned(text(name)?));
                 } else {
                     self.reader.bare_function = true;
                 }
@@ -1023,13 +1214,19 @@ impl<'b> Build<'b, '_, '_, '_> {
             }
             Loader::NdArray => self.ndarray()?,
             Loader::MaskedArray => {
-                let items = self.link(&[self.slot(0, CONTENT_MISSING)?, self.slot(1, CONTENT_MISSING)?])?;
+                let items = self.link(&[
+                    self.slot(0, CONTENT_MISSING)?,
+                    self.slot(1, CONTENT_MISSING)?,
+                ])?;
                 Node::MaskedArray(self.refer(Role::Call)?, items)
             }
             Loader::DType => {
                 let class = self.fixed(&[("numpy", "dtype")])?;
                 let array = self.slot(CONTENT, CONTENT_MISSING)?;
-                if !matches!(self.reader.graph.node(array), Node::Array(..) | Node::ObjectArray(..)) {
+                if !matches!(
+                    self.reader.graph.node(array),
+                    Node::Array(..) | Node::ObjectArray(..)
+                ) {
                     return Err(self.malformed("the content of a DTypeNode is not an array"));
                 }
                 Node::DType(class, self.link(&[array])?)
@@ -1075,7 +1272,11 @@ impl<'b> Build<'b, '_, '_, '_> {
             return Err(self.malformed("the name of a method is not one name"));
         }
         let full_name = format!("{}.{name}", self.class);
-        let global = self.reader.graph.global(&self.module, &full_name).ok_or_else(full)?;
+        let global = self
+            .reader
+            .graph
+            .global(&self.module, &full_name)
+            .ok_or_else(full)?;
         self.reader.graph.refer(global, Role::Value, self.open.id);
         Ok(Node::Method(global, self.link(&[object])?))
     }
@@ -1090,7 +1291,18 @@ impl<'b> Build<'b, '_, '_, '_> {
             }
             let stored = Stored::Npy(self.entry()?);
             let array = self.array(stored)?;
-            let class = if self.is("numpy", "ndarray") { self.global()? } else { self.refer(Role::Call)? };
+            let class = if self.is("numpy", "ndarray") {
+                self.global()?
+            } else {
+                // A scalar of numpy's is made from its element; other classes are called with the array.
+                let is_scalar =
+                    crate::verify::is_scalar(&format!("{}.{}", self.module, self.class));
+                self.refer(if is_scalar {
+                    Role::Instance
+                } else {
+                    Role::Call
+                })?
+            };
             return Ok(Node::Array(class, array));
         }
         if self.has(Field::File) || !self.has(Field::Content) {
@@ -1114,10 +1326,17 @@ impl<'b> Build<'b, '_, '_, '_> {
             return Err(self.malformed("the shape of an array is not a tuple of lengths"));
         };
         if lengths.is_empty() {
-            return Err(Error::unsupported(self.at(), "array of objects", "one without dimensions"));
+            return Err(Error::unsupported(
+                self.at(),
+                "array of objects",
+                "one without dimensions",
+            ));
         }
         // One dimension: as many items; more: nested lists, whose lengths are the shape.
-        if lengths.first().is_some_and(|&length| length != self.children.len()) {
+        if lengths
+            .first()
+            .is_some_and(|&length| length != self.children.len())
+        {
             return Err(self.malformed("an array of objects has other lengths than its shape"));
         }
         let mut left = self.reader.limits.nodes;
@@ -1127,13 +1346,21 @@ impl<'b> Build<'b, '_, '_, '_> {
             let mut next = Vec::new();
             for &id in &level {
                 let Node::List(list, items) = graph.node(id) else {
-                    return Err(self.malformed("an array of objects has other lengths than its shape"));
+                    return Err(
+                        self.malformed("an array of objects has other lengths than its shape")
+                    );
                 };
                 if items.len() != length || graph.name(list) != "builtins.list" {
-                    return Err(self.malformed("an array of objects has other lengths than its shape"));
+                    return Err(
+                        self.malformed("an array of objects has other lengths than its shape")
+                    );
                 }
                 // One list may stand for many: what it makes is paid for.
-                spend(&mut left, u64::try_from(length).unwrap_or(u64::MAX), "number of nodes")?;
+                spend(
+                    &mut left,
+                    u64::try_from(length).unwrap_or(u64::MAX),
+                    "number of nodes",
+                )?;
                 next.extend_from_slice(graph.items(items));
             }
             level = next;
@@ -1153,7 +1380,11 @@ impl<'b> Build<'b, '_, '_, '_> {
         };
         let name = graph.text(name).to_owned();
         check_name("numpy.random", &name).map_err(|what| self.malformed(what))?;
-        let global = self.reader.graph.global("numpy.random", &name).ok_or_else(full)?;
+        let global = self
+            .reader
+            .graph
+            .global("numpy.random", &name)
+            .ok_or_else(full)?;
         self.reader.graph.refer(global, Role::Call, self.open.id);
         let items = match self.open.slots[1] {
             Some(seed) => self.link(&[state, seed])?,
@@ -1195,7 +1426,9 @@ impl<'b> Build<'b, '_, '_, '_> {
         }
         let mut pairs = pairs.to_vec();
         for (index, class) in changes {
-            let Some(slot) = pairs.get_mut(index) else { continue };
+            let Some(slot) = pairs.get_mut(index) else {
+                continue;
+            };
             let id = self.key(*slot, class)?;
             *slot = id;
         }
@@ -1213,9 +1446,12 @@ impl<'b> Build<'b, '_, '_, '_> {
         };
         let twice = if pairs.len() <= 32 {
             let keys: Vec<&[u8]> = keys.map(text).collect();
-            keys.iter().enumerate().any(|(index, key)| keys.iter().take(index).any(|other| other == key))
+            keys.iter()
+                .enumerate()
+                .any(|(index, key)| keys.iter().take(index).any(|other| other == key))
         } else {
-            let mut seen = HashSet::with_capacity_and_hasher(pairs.len() / 2, RandomState::default());
+            let mut seen =
+                HashSet::with_capacity_and_hasher(pairs.len() / 2, RandomState::default());
             !keys.map(text).all(|key| seen.insert(key))
         };
         if twice {
@@ -1278,7 +1514,10 @@ fn full() -> Error {
 fn check_name(module: &str, class: &str) -> Result<(), &'static str> {
     // `<lambda>` and `<locals>` are names that Python gives, though none that can be imported.
     let is_name = |name: &str| {
-        let plain = name.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(name);
+        let plain = name
+            .strip_prefix('<')
+            .and_then(|rest| rest.strip_suffix('>'))
+            .unwrap_or(name);
         !plain.is_empty()
             && !plain.starts_with(|c: char| c.is_ascii_digit())
             && plain.chars().all(|c| c.is_alphanumeric() || c == '_')
@@ -1295,10 +1534,19 @@ fn check_name(module: &str, class: &str) -> Result<(), &'static str> {
 /// The module that holds a class whose file gives a module that can't be imported: scikit-learn 1.5 to
 /// 1.8 call `sklearn._loss._loss` by its last name.
 fn renamed(module: &str) -> &str {
-    if module == "_loss" { "sklearn._loss._loss" } else { module }
+    if module == "_loss" {
+        "sklearn._loss._loss"
+    } else {
+        module
+    }
 }
 
-fn scalar_node(graph: &mut Graph, scalar: &Scalar<'_>, text: &[u8], at: &Cursor<'_>) -> Result<Node, Error> {
+fn scalar_node(
+    graph: &mut Graph,
+    scalar: &Scalar<'_>,
+    text: &[u8],
+    at: &Cursor<'_>,
+) -> Result<Node, Error> {
     match scalar {
         Scalar::Null => Ok(Node::None),
         Scalar::Bool(value) => Ok(Node::Bool(*value)),
@@ -1326,7 +1574,8 @@ fn text_node(graph: &mut Graph, bytes: &[u8], at: &Cursor<'_>) -> Result<Node, E
             Ok(_) => return Ok(Node::WideStr(graph.push_wide(bytes).ok_or_else(full)?)),
             Err(error) => {
                 let tail = rest.get(error.valid_up_to()..).unwrap_or_default();
-                let Some(([0xED, 0xA0..=0xBF, 0x80..=0xBF], after)) = tail.split_first_chunk::<3>() else {
+                let Some(([0xED, 0xA0..=0xBF, 0x80..=0xBF], after)) = tail.split_first_chunk::<3>()
+                else {
                     return Err(at.malformed("text is not UTF-8"));
                 };
                 rest = after;

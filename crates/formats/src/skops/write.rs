@@ -48,13 +48,24 @@ pub fn prepare(graph: &Graph) -> io::Result<Prepared<'_>> {
 impl Prepared<'_> {
     /// No more bytes than this will be written without compression.
     pub fn size_bound(&self, arrays: &[ArrayData<'_>]) -> usize {
-        let text = self.json.full.iter().fold(self.json.last.len(), |all, piece| all.saturating_add(piece.len()));
+        let text = self
+            .json
+            .full
+            .iter()
+            .fold(self.json.last.len(), |all, piece| {
+                all.saturating_add(piece.len())
+            });
         let data = arrays.iter().fold(text, |all, array| {
             // npy header, local header with padding, directory record; twice for the parts of an npz.
-            let around = array.descr.len().saturating_add(array.shape.len().saturating_mul(21)).saturating_add(640);
+            let around = array
+                .descr
+                .len()
+                .saturating_add(array.shape.len().saturating_mul(21))
+                .saturating_add(640);
             all.saturating_add(array.bytes.len()).saturating_add(around)
         });
-        data.saturating_add(self.files.len().saturating_mul(512)).saturating_add(1024)
+        data.saturating_add(self.files.len().saturating_mul(512))
+            .saturating_add(1024)
     }
 
     /// Writes the file: arrays first, `schema.json` last.
@@ -88,13 +99,19 @@ impl Prepared<'_> {
                     let mut npz = ZipWriter::new(&mut pieces, Compression::Stored);
                     for pair in self.graph.items(parts).chunks_exact(2) {
                         let [name, value] = pair else { continue };
-                        let (Node::Str(name), Some(id)) = (self.graph.node(*name), self.graph.array_of(*value)) else {
+                        let (Node::Str(name), Some(id)) =
+                            (self.graph.node(*name), self.graph.array_of(*value))
+                        else {
                             return Err(io::ErrorKind::InvalidInput.into());
                         };
                         let array = data(id)?;
                         header.clear();
                         write_header(&mut header, array.descr, array.fortran, array.shape);
-                        npz.entry(&format!("{}.npy", self.graph.text(name)), &header, &[array.bytes])?;
+                        npz.entry(
+                            &format!("{}.npy", self.graph.text(name)),
+                            &header,
+                            &[array.bytes],
+                        )?;
                     }
                     npz.finish()?;
                     zip.assembled(&format!("{number}.npz"), &pieces)?;
@@ -138,7 +155,8 @@ const PIECE: usize = 1 << 20;
 impl Json {
     fn raw(&mut self, bytes: &[u8]) {
         if self.last.len().saturating_add(bytes.len()) > PIECE {
-            let piece = std::mem::replace(&mut self.last, Vec::with_capacity(PIECE.max(bytes.len())));
+            let piece =
+                std::mem::replace(&mut self.last, Vec::with_capacity(PIECE.max(bytes.len())));
             self.full.push(piece);
         }
         self.last.extend_from_slice(bytes);
@@ -177,7 +195,9 @@ fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
             .unwrap_or(rest.len());
         let (head, tail) = rest.split_at_checked(plain).unwrap_or((rest, &[]));
         out.extend_from_slice(head);
-        let Some((&byte, mut after)) = tail.split_first() else { return };
+        let Some((&byte, mut after)) = tail.split_first() else {
+            return;
+        };
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
@@ -208,7 +228,11 @@ enum Task {
     /// Pairs of a dict from an index on.
     Pairs(Items, usize),
     /// Nested lists of an object array: the dimension, then items from an index on.
-    Grid { items: Items, lengths: Vec<usize>, start: usize },
+    Grid {
+        items: Items,
+        lengths: Vec<usize>,
+        start: usize,
+    },
 }
 
 struct Writer<'g> {
@@ -234,8 +258,14 @@ impl<'g> Writer<'g> {
     fn new(graph: &'g Graph) -> Self {
         let mut shared = vec![false; graph.len()];
         let mut seen = vec![false; graph.len()];
-        for id in graph.root().into_iter().chain(graph.ids().flat_map(|id| graph.children(id).iter().copied())) {
-            if let (Some(seen), Some(shared)) = (seen.get_mut(id.index()), shared.get_mut(id.index())) {
+        for id in graph.root().into_iter().chain(
+            graph
+                .ids()
+                .flat_map(|id| graph.children(id).iter().copied()),
+        ) {
+            if let (Some(seen), Some(shared)) =
+                (seen.get_mut(id.index()), shared.get_mut(id.index()))
+            {
                 *shared |= *seen;
                 *seen = true;
             }
@@ -268,13 +298,19 @@ impl<'g> Writer<'g> {
                     self.fields(id)?;
                 }
                 Task::Items(items, index) => {
-                    let Some(&id) = self.graph.items(items).get(index) else { continue };
+                    let Some(&id) = self.graph.items(items).get(index) else {
+                        continue;
+                    };
                     self.json.push(if index == 0 { "{" } else { ",{" });
                     self.tasks.push(Task::Items(items, index.saturating_add(1)));
                     self.fields(id)?;
                 }
                 Task::Pairs(items, index) => self.pair(items, index)?,
-                Task::Grid { items, lengths, start } => self.grid(items, &lengths, start),
+                Task::Grid {
+                    items,
+                    lengths,
+                    start,
+                } => self.grid(items, &lengths, start),
             }
         }
         Ok(())
@@ -430,7 +466,8 @@ impl<'g> Writer<'g> {
                 self.class_fields(class, "SparseMatrixNode");
                 self.files.push(File::Npz(items));
                 self.json.push(",\"type\":\"scipy\",\"file\":\"");
-                self.json.number(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+                self.json
+                    .number(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
                 self.json.push(".npz\"}");
             }
             Node::ObjectArray(class, items) => self.object_array(class, items)?,
@@ -452,7 +489,12 @@ impl<'g> Writer<'g> {
                 self.class_fields(class, "MaskedArrayNode");
                 self.json.push(",\"content\":{\"data\":");
                 let (data, mask) = (self.child(items, 0)?, self.child(items, 1)?);
-                self.then([Task::Node(data), Task::Text(",\"mask\":"), Task::Node(mask), Task::Text("}}")]);
+                self.then([
+                    Task::Node(data),
+                    Task::Text(",\"mask\":"),
+                    Task::Node(mask),
+                    Task::Text("}}"),
+                ]);
             }
             Node::Partial(class, items) => {
                 self.class_fields(class, "PartialNode");
@@ -570,16 +612,24 @@ impl<'g> Writer<'g> {
         let Node::Tuple(_, lengths) = self.graph.node(shape) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
-        let lengths = self.graph.items(lengths).iter().map(|&id| match self.graph.node(id) {
-            Node::Int(length) => usize::try_from(length).ok(),
-            _ => None,
-        });
+        let lengths = self
+            .graph
+            .items(lengths)
+            .iter()
+            .map(|&id| match self.graph.node(id) {
+                Node::Int(length) => usize::try_from(length).ok(),
+                _ => None,
+            });
         let lengths: Option<Vec<usize>> = lengths.collect();
         let lengths = lengths.ok_or(io::ErrorKind::InvalidInput)?;
         self.class_fields(class, "NdArrayNode");
         self.json.push(",\"type\":\"json\",\"content\":[");
         self.then([
-            Task::Grid { items, lengths, start: 1 },
+            Task::Grid {
+                items,
+                lengths,
+                start: 1,
+            },
             Task::Text("],\"shape\":"),
             Task::Node(shape),
             Task::Text("}"),
@@ -589,7 +639,9 @@ impl<'g> Writer<'g> {
 
     /// One level of an object array's nested lists: its items, or one list for each index.
     fn grid(&mut self, items: Items, lengths: &[usize], start: usize) {
-        let Some((&length, inner)) = lengths.split_first() else { return };
+        let Some((&length, inner)) = lengths.split_first() else {
+            return;
+        };
         let step = inner.iter().fold(1_usize, |all, &n| all.saturating_mul(n));
         let mut tasks = Vec::new();
         for index in 0..length {
@@ -597,7 +649,9 @@ impl<'g> Writer<'g> {
             let comma = if index == 0 { "" } else { "," };
             tasks.push(Task::Text(comma));
             if inner.is_empty() {
-                let Some(&id) = self.graph.items(items).get(at) else { return };
+                let Some(&id) = self.graph.items(items).get(at) else {
+                    return;
+                };
                 tasks.push(Task::Node(id));
             } else {
                 tasks.push(Task::Text(
@@ -626,7 +680,9 @@ impl<'g> Writer<'g> {
     /// The list of a dict's key types. Dicts with as many keys, all text, share one list.
     fn key_types(&mut self, items: Items) -> io::Result<()> {
         let keys = self.graph.items(items).iter().step_by(2);
-        let all_text = keys.clone().all(|&key| matches!(self.graph.node(key), Node::Str(_) | Node::WideStr(_)));
+        let all_text = keys
+            .clone()
+            .all(|&key| matches!(self.graph.node(key), Node::Str(_) | Node::WideStr(_)));
         let count = items.len() / 2;
         if all_text && let Some(&known) = self.text_keys.get(&count) {
             self.reference(known);
@@ -670,7 +726,8 @@ impl<'g> Writer<'g> {
     fn pair(&mut self, items: Items, index: usize) -> io::Result<()> {
         let graph = self.graph;
         let pairs = graph.items(items);
-        let (Some(&key), Some(&value)) = (pairs.get(index), pairs.get(index.saturating_add(1))) else {
+        let (Some(&key), Some(&value)) = (pairs.get(index), pairs.get(index.saturating_add(1)))
+        else {
             return Ok(());
         };
         let mut out = std::mem::take(&mut self.scratch);
@@ -683,7 +740,9 @@ impl<'g> Writer<'g> {
             Node::Float(value) => out.extend_from_slice(float(value).as_bytes()),
             Node::Bool(value) => out.extend_from_slice(value.to_string().as_bytes()),
             Node::None => out.extend_from_slice(b"null"),
-            Node::BigInt(text) | Node::Key(_, text) => escape(&mut out, graph.text(text).as_bytes()),
+            Node::BigInt(text) | Node::Key(_, text) => {
+                escape(&mut out, graph.text(text).as_bytes())
+            }
             _ => return Err(io::ErrorKind::InvalidInput.into()),
         }
         out.extend_from_slice(b"\":{");

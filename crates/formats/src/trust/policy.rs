@@ -165,10 +165,15 @@ mod tests {
         let mut graph = Graph::new("schema.json");
         let class = graph.global("evil", "Name").unwrap();
         for place in [30, 10, 20] {
-            let node = graph.push(crate::graph::Node::Global(class), place).unwrap();
+            let node = graph
+                .push(crate::graph::Node::Global(class), place)
+                .unwrap();
             graph.refer(class, Role::Value, node);
         }
         let untrusted = graph.trust(&Policy::default()).unwrap_err();
-        assert_eq!(untrusted.to_string(), "untrusted names: evil.Name (schema.json@10)");
+        assert_eq!(
+            untrusted.to_string(),
+            "untrusted names: evil.Name (schema.json@10)"
+        );
     }
 }

@@ -43,6 +43,11 @@ const SCALARS: &[(&str, Kind, usize)] = &[
     ("numpy.void", Kind::Void, 0),
 ];
 
+/// Whether a name is that of a numpy scalar class.
+pub(crate) fn is_scalar(name: &str) -> bool {
+    SCALARS.binary_search_by(|row| row.0.cmp(name)).is_ok()
+}
+
 /// Checks one node's array, whatever holds it.
 ///
 /// - The bytes of a bool are 0 or 1: numpy counts and selects by adding them up
@@ -54,8 +59,13 @@ const SCALARS: &[(&str, Kind, usize)] = &[
 ///   the number that Python sees.
 pub(super) fn verify(graph: &Graph, arrays: Arrays<'_>, node: NodeId) -> Result<(), Refusal> {
     let refuse = |what| Err(Refusal { node, what });
-    let Node::Array(class, array) = graph.node(node) else { return Ok(()) };
-    let (Some(header), Some(bytes)) = (arrays.headers.get(array.index()), arrays.bytes.get(array.index())) else {
+    let Node::Array(class, array) = graph.node(node) else {
+        return Ok(());
+    };
+    let (Some(header), Some(bytes)) = (
+        arrays.headers.get(array.index()),
+        arrays.bytes.get(array.index()),
+    ) else {
         return refuse("an array has no bytes");
     };
     if !elements_are_valid(&header.dtype, bytes) {
@@ -63,7 +73,9 @@ pub(super) fn verify(graph: &Graph, arrays: Arrays<'_>, node: NodeId) -> Result<
     }
     let name = graph.name(class);
     if let Ok(row) = SCALARS.binary_search_by(|row| row.0.cmp(name)) {
-        let Some(&(_, kind, size)) = SCALARS.get(row) else { return Ok(()) };
+        let Some(&(_, kind, size)) = SCALARS.get(row) else {
+            return Ok(());
+        };
         let found = header.dtype.kind();
         let same_kind = found == kind || (kind == Kind::Void && found == Kind::Struct);
         let same_size = size == 0 || header.dtype.itemsize() == size;
@@ -81,20 +93,34 @@ fn elements_are_valid(dtype: &DType, bytes: &[u8]) -> bool {
         Kind::Unicode => {
             let little = dtype.is_little();
             bytes.as_chunks::<4>().0.iter().all(|&bytes| {
-                let code = if little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) };
+                let code = if little {
+                    u32::from_le_bytes(bytes)
+                } else {
+                    u32::from_be_bytes(bytes)
+                };
                 code <= 0x10_FFFF
             })
         }
         Kind::Struct => {
             let looked_at = |field: &&crate::dtype::Field| {
-                matches!(field.dtype.kind(), Kind::Bool | Kind::Unicode | Kind::Struct)
+                matches!(
+                    field.dtype.kind(),
+                    Kind::Bool | Kind::Unicode | Kind::Struct
+                )
             };
             dtype.fields().iter().filter(looked_at).all(|field| {
-                let count = field.shape.iter().fold(1_usize, |all, &n| all.saturating_mul(n));
-                let end = field.offset.saturating_add(count.saturating_mul(field.dtype.itemsize()));
-                bytes
-                    .chunks_exact(dtype.itemsize().max(1))
-                    .all(|record| record.get(field.offset..end).is_some_and(|bytes| elements_are_valid(&field.dtype, bytes)))
+                let count = field
+                    .shape
+                    .iter()
+                    .fold(1_usize, |all, &n| all.saturating_mul(n));
+                let end = field
+                    .offset
+                    .saturating_add(count.saturating_mul(field.dtype.itemsize()));
+                bytes.chunks_exact(dtype.itemsize().max(1)).all(|record| {
+                    record
+                        .get(field.offset..end)
+                        .is_some_and(|bytes| elements_are_valid(&field.dtype, bytes))
+                })
             })
         }
         _ => true,

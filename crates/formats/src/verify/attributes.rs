@@ -117,7 +117,8 @@ pub(super) fn refuse_names(estimator: Value<'_>, names: &[&str]) -> Result<(), R
     }
     for (key, value) in state.entries().unwrap_or_default() {
         // scikit-learn itself leaves methods in some states, bound to the same object.
-        let hides = |name: &str| names.binary_search(&name).is_ok() && !value.is_method_of(estimator, name);
+        let hides =
+            |name: &str| names.binary_search(&name).is_ok() && !value.is_method_of(estimator, name);
         if key.text().is_none_or(hides) {
             return Err(
                 key.refuse("an attribute has the name of a method or constant of its class")

@@ -30,6 +30,8 @@ mod tree_estimators;
 mod value;
 mod vocabulary;
 
+pub(crate) use arrays::is_scalar;
+
 use crate::error::{Error, Location};
 use crate::graph::{GlobalId, Graph, Node, NodeId};
 pub(crate) use value::{ArrayView, Arrays, Column, Value};
@@ -72,13 +74,31 @@ pub(crate) const VERIFIERS: &[(&str, Verify)] = &[
     ("numpy.random._pcg64.PCG64DXSM", random::refuse_alone),
     ("numpy.random._philox.Philox", random::refuse_alone),
     ("numpy.random._sfc64.SFC64", random::refuse_alone),
-    ("numpy.random.bit_generator.BitGenerator", random::refuse_alone),
-    ("numpy.random.bit_generator.SeedSequence", random::refuse_alone),
-    ("numpy.random.bit_generator.SeedlessSeedSequence", random::refuse_alone),
+    (
+        "numpy.random.bit_generator.BitGenerator",
+        random::refuse_alone,
+    ),
+    (
+        "numpy.random.bit_generator.SeedSequence",
+        random::refuse_alone,
+    ),
+    (
+        "numpy.random.bit_generator.SeedlessSeedSequence",
+        random::refuse_alone,
+    ),
     ("numpy.random.mtrand.RandomState", random::verify),
-    ("quantile_forest._quantile_forest.ExtraTreesQuantileRegressor", quantile_forest::estimator),
-    ("quantile_forest._quantile_forest.RandomForestQuantileRegressor", quantile_forest::estimator),
-    ("quantile_forest._quantile_forest_fast.QuantileForest", quantile_forest::forest),
+    (
+        "quantile_forest._quantile_forest.ExtraTreesQuantileRegressor",
+        quantile_forest::estimator,
+    ),
+    (
+        "quantile_forest._quantile_forest.RandomForestQuantileRegressor",
+        quantile_forest::estimator,
+    ),
+    (
+        "quantile_forest._quantile_forest_fast.QuantileForest",
+        quantile_forest::forest,
+    ),
     ("scipy.interpolate._bsplines.BSpline", spline::verify),
     ("scipy.sparse._bsr.bsr_array", sparse::verify),
     ("scipy.sparse._bsr.bsr_matrix", sparse::verify),
@@ -95,123 +115,426 @@ pub(crate) const VERIFIERS: &[(&str, Verify)] = &[
     ("scipy.sparse._lil.lil_array", sparse::verify),
     ("scipy.sparse._lil.lil_matrix", sparse::verify),
     ("sklearn._loss._loss.CyAbsoluteError", linear_losses::verify),
-    ("sklearn._loss._loss.CyExponentialLoss", linear_losses::verify),
-    ("sklearn._loss._loss.CyHalfBinomialLoss", linear_losses::verify),
+    (
+        "sklearn._loss._loss.CyExponentialLoss",
+        linear_losses::verify,
+    ),
+    (
+        "sklearn._loss._loss.CyHalfBinomialLoss",
+        linear_losses::verify,
+    ),
     ("sklearn._loss._loss.CyHalfGammaLoss", linear_losses::verify),
-    ("sklearn._loss._loss.CyHalfMultinomialLoss", linear_losses::verify),
-    ("sklearn._loss._loss.CyHalfPoissonLoss", linear_losses::verify),
-    ("sklearn._loss._loss.CyHalfSquaredError", linear_losses::verify),
-    ("sklearn._loss._loss.CyHalfTweedieLoss", linear_losses::verify),
-    ("sklearn._loss._loss.CyHalfTweedieLossIdentity", linear_losses::verify),
+    (
+        "sklearn._loss._loss.CyHalfMultinomialLoss",
+        linear_losses::verify,
+    ),
+    (
+        "sklearn._loss._loss.CyHalfPoissonLoss",
+        linear_losses::verify,
+    ),
+    (
+        "sklearn._loss._loss.CyHalfSquaredError",
+        linear_losses::verify,
+    ),
+    (
+        "sklearn._loss._loss.CyHalfTweedieLoss",
+        linear_losses::verify,
+    ),
+    (
+        "sklearn._loss._loss.CyHalfTweedieLossIdentity",
+        linear_losses::verify,
+    ),
     ("sklearn._loss._loss.CyHuberLoss", linear_losses::verify),
     ("sklearn._loss._loss.CyPinballLoss", linear_losses::verify),
-    ("sklearn.cluster._agglomerative.FeatureAgglomeration", clusters::verify_feature_agglomeration),
+    (
+        "sklearn.cluster._agglomerative.FeatureAgglomeration",
+        clusters::verify_feature_agglomeration,
+    ),
     ("sklearn.cluster._birch.Birch", birch::verify),
-    ("sklearn.cluster._bisect_k_means.BisectingKMeans", clusters::verify),
-    ("sklearn.cluster._hdbscan.hdbscan.HDBSCAN", clusters::verify_hdbscan),
+    (
+        "sklearn.cluster._bisect_k_means.BisectingKMeans",
+        clusters::verify,
+    ),
+    (
+        "sklearn.cluster._hdbscan.hdbscan.HDBSCAN",
+        clusters::verify_hdbscan,
+    ),
     ("sklearn.cluster._kmeans.KMeans", clusters::verify),
     ("sklearn.cluster._kmeans.MiniBatchKMeans", clusters::verify),
-    ("sklearn.decomposition._dict_learning.DictionaryLearning", decomposition::verify_dictionary),
-    ("sklearn.decomposition._dict_learning.MiniBatchDictionaryLearning", decomposition::verify_dictionary),
-    ("sklearn.decomposition._lda.LatentDirichletAllocation", decomposition::verify_dirichlet),
-    ("sklearn.ensemble._gb.GradientBoostingClassifier", tree_estimators::gradient_boosting),
-    ("sklearn.ensemble._gb.GradientBoostingRegressor", tree_estimators::gradient_boosting),
-    ("sklearn.ensemble._hist_gradient_boosting.binning._BinMapper", hist_gradient_boosting::bin_mapper),
-    ("sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier", hist_gradient_boosting::estimator),
-    ("sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingRegressor", hist_gradient_boosting::estimator),
-    ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", hist_gradient_boosting::predictor),
-    ("sklearn.feature_extraction._dict_vectorizer.DictVectorizer", vocabulary::verify),
-    ("sklearn.feature_extraction._hash.FeatureHasher", vocabulary::verify_hasher),
-    ("sklearn.feature_extraction.text.CountVectorizer", vocabulary::verify),
-    ("sklearn.feature_extraction.text.HashingVectorizer", vocabulary::verify_hasher),
-    ("sklearn.feature_extraction.text.TfidfVectorizer", vocabulary::verify),
-    ("sklearn.linear_model._coordinate_descent.ElasticNet", linear_models::verify_coordinate_descent),
-    ("sklearn.linear_model._coordinate_descent.ElasticNetCV", linear_models::verify_coordinate_descent),
-    ("sklearn.linear_model._coordinate_descent.Lasso", linear_models::verify_coordinate_descent),
-    ("sklearn.linear_model._coordinate_descent.LassoCV", linear_models::verify_coordinate_descent),
-    ("sklearn.linear_model._coordinate_descent.MultiTaskElasticNet", linear_models::verify_coordinate_descent),
-    ("sklearn.linear_model._coordinate_descent.MultiTaskElasticNetCV", linear_models::verify_coordinate_descent),
-    ("sklearn.linear_model._coordinate_descent.MultiTaskLasso", linear_models::verify_coordinate_descent),
-    ("sklearn.linear_model._coordinate_descent.MultiTaskLassoCV", linear_models::verify_coordinate_descent),
-    ("sklearn.linear_model._passive_aggressive.PassiveAggressiveClassifier", linear_models::verify_gradient_descent),
-    ("sklearn.linear_model._passive_aggressive.PassiveAggressiveRegressor", linear_models::verify_gradient_descent),
-    ("sklearn.linear_model._perceptron.Perceptron", linear_models::verify_gradient_descent),
-    ("sklearn.linear_model._sgd_fast.EpsilonInsensitive", linear_losses::verify),
-    ("sklearn.linear_model._sgd_fast.Hinge", linear_losses::verify),
-    ("sklearn.linear_model._sgd_fast.Huber", linear_losses::verify),
+    (
+        "sklearn.decomposition._dict_learning.DictionaryLearning",
+        decomposition::verify_dictionary,
+    ),
+    (
+        "sklearn.decomposition._dict_learning.MiniBatchDictionaryLearning",
+        decomposition::verify_dictionary,
+    ),
+    (
+        "sklearn.decomposition._lda.LatentDirichletAllocation",
+        decomposition::verify_dirichlet,
+    ),
+    (
+        "sklearn.ensemble._gb.GradientBoostingClassifier",
+        tree_estimators::gradient_boosting,
+    ),
+    (
+        "sklearn.ensemble._gb.GradientBoostingRegressor",
+        tree_estimators::gradient_boosting,
+    ),
+    (
+        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+        hist_gradient_boosting::bin_mapper,
+    ),
+    (
+        "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier",
+        hist_gradient_boosting::estimator,
+    ),
+    (
+        "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingRegressor",
+        hist_gradient_boosting::estimator,
+    ),
+    (
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        hist_gradient_boosting::predictor,
+    ),
+    (
+        "sklearn.feature_extraction._dict_vectorizer.DictVectorizer",
+        vocabulary::verify,
+    ),
+    (
+        "sklearn.feature_extraction._hash.FeatureHasher",
+        vocabulary::verify_hasher,
+    ),
+    (
+        "sklearn.feature_extraction.text.CountVectorizer",
+        vocabulary::verify,
+    ),
+    (
+        "sklearn.feature_extraction.text.HashingVectorizer",
+        vocabulary::verify_hasher,
+    ),
+    (
+        "sklearn.feature_extraction.text.TfidfVectorizer",
+        vocabulary::verify,
+    ),
+    (
+        "sklearn.linear_model._coordinate_descent.ElasticNet",
+        linear_models::verify_coordinate_descent,
+    ),
+    (
+        "sklearn.linear_model._coordinate_descent.ElasticNetCV",
+        linear_models::verify_coordinate_descent,
+    ),
+    (
+        "sklearn.linear_model._coordinate_descent.Lasso",
+        linear_models::verify_coordinate_descent,
+    ),
+    (
+        "sklearn.linear_model._coordinate_descent.LassoCV",
+        linear_models::verify_coordinate_descent,
+    ),
+    (
+        "sklearn.linear_model._coordinate_descent.MultiTaskElasticNet",
+        linear_models::verify_coordinate_descent,
+    ),
+    (
+        "sklearn.linear_model._coordinate_descent.MultiTaskElasticNetCV",
+        linear_models::verify_coordinate_descent,
+    ),
+    (
+        "sklearn.linear_model._coordinate_descent.MultiTaskLasso",
+        linear_models::verify_coordinate_descent,
+    ),
+    (
+        "sklearn.linear_model._coordinate_descent.MultiTaskLassoCV",
+        linear_models::verify_coordinate_descent,
+    ),
+    (
+        "sklearn.linear_model._passive_aggressive.PassiveAggressiveClassifier",
+        linear_models::verify_gradient_descent,
+    ),
+    (
+        "sklearn.linear_model._passive_aggressive.PassiveAggressiveRegressor",
+        linear_models::verify_gradient_descent,
+    ),
+    (
+        "sklearn.linear_model._perceptron.Perceptron",
+        linear_models::verify_gradient_descent,
+    ),
+    (
+        "sklearn.linear_model._sgd_fast.EpsilonInsensitive",
+        linear_losses::verify,
+    ),
+    (
+        "sklearn.linear_model._sgd_fast.Hinge",
+        linear_losses::verify,
+    ),
+    (
+        "sklearn.linear_model._sgd_fast.Huber",
+        linear_losses::verify,
+    ),
     ("sklearn.linear_model._sgd_fast.Log", linear_losses::verify),
-    ("sklearn.linear_model._sgd_fast.ModifiedHuber", linear_losses::verify),
-    ("sklearn.linear_model._sgd_fast.SquaredEpsilonInsensitive", linear_losses::verify),
-    ("sklearn.linear_model._sgd_fast.SquaredHinge", linear_losses::verify),
-    ("sklearn.linear_model._sgd_fast.SquaredLoss", linear_losses::verify),
-    ("sklearn.linear_model._stochastic_gradient.SGDClassifier", linear_models::verify_gradient_descent),
-    ("sklearn.linear_model._stochastic_gradient.SGDOneClassSVM", linear_models::verify_gradient_descent),
-    ("sklearn.linear_model._stochastic_gradient.SGDRegressor", linear_models::verify_gradient_descent),
-    ("sklearn.metrics._dist_metrics.BrayCurtisDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.BrayCurtisDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.CanberraDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.CanberraDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.ChebyshevDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.ChebyshevDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.DiceDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.DiceDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.EuclideanDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.EuclideanDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.HammingDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.HammingDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.HaversineDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.HaversineDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.JaccardDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.JaccardDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.KulsinskiDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.KulsinskiDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.MahalanobisDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.MahalanobisDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.ManhattanDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.ManhattanDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.MatchingDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.MatchingDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.MinkowskiDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.MinkowskiDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.PyFuncDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.PyFuncDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.RogersTanimotoDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.RogersTanimotoDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.RussellRaoDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.RussellRaoDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.SEuclideanDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.SEuclideanDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.SokalMichenerDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.SokalMichenerDistance64", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.SokalSneathDistance32", distance_metric::verify),
-    ("sklearn.metrics._dist_metrics.SokalSneathDistance64", distance_metric::verify),
-    ("sklearn.multiclass.OneVsRestClassifier", one_vs_rest::verify),
+    (
+        "sklearn.linear_model._sgd_fast.ModifiedHuber",
+        linear_losses::verify,
+    ),
+    (
+        "sklearn.linear_model._sgd_fast.SquaredEpsilonInsensitive",
+        linear_losses::verify,
+    ),
+    (
+        "sklearn.linear_model._sgd_fast.SquaredHinge",
+        linear_losses::verify,
+    ),
+    (
+        "sklearn.linear_model._sgd_fast.SquaredLoss",
+        linear_losses::verify,
+    ),
+    (
+        "sklearn.linear_model._stochastic_gradient.SGDClassifier",
+        linear_models::verify_gradient_descent,
+    ),
+    (
+        "sklearn.linear_model._stochastic_gradient.SGDOneClassSVM",
+        linear_models::verify_gradient_descent,
+    ),
+    (
+        "sklearn.linear_model._stochastic_gradient.SGDRegressor",
+        linear_models::verify_gradient_descent,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.BrayCurtisDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.BrayCurtisDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.CanberraDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.CanberraDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.ChebyshevDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.ChebyshevDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.DiceDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.DiceDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.EuclideanDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.HammingDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.HammingDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.HaversineDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.HaversineDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.JaccardDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.JaccardDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.KulsinskiDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.KulsinskiDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.MahalanobisDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.MahalanobisDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.ManhattanDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.ManhattanDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.MatchingDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.MatchingDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.MinkowskiDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.PyFuncDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.PyFuncDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.RogersTanimotoDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.RogersTanimotoDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.RussellRaoDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.RussellRaoDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.SEuclideanDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.SEuclideanDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.SokalMichenerDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.SokalMichenerDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.SokalSneathDistance32",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.metrics._dist_metrics.SokalSneathDistance64",
+        distance_metric::verify,
+    ),
+    (
+        "sklearn.multiclass.OneVsRestClassifier",
+        one_vs_rest::verify,
+    ),
     ("sklearn.neighbors._ball_tree.BallTree", binary_tree::verify),
-    ("sklearn.neighbors._ball_tree.BallTree32", binary_tree::verify),
-    ("sklearn.neighbors._ball_tree.BallTree64", binary_tree::verify),
-    ("sklearn.neighbors._classification.KNeighborsClassifier", neighbors_estimators::verify),
-    ("sklearn.neighbors._classification.RadiusNeighborsClassifier", neighbors_estimators::verify),
-    ("sklearn.neighbors._graph.KNeighborsTransformer", neighbors_estimators::verify),
-    ("sklearn.neighbors._graph.RadiusNeighborsTransformer", neighbors_estimators::verify),
+    (
+        "sklearn.neighbors._ball_tree.BallTree32",
+        binary_tree::verify,
+    ),
+    (
+        "sklearn.neighbors._ball_tree.BallTree64",
+        binary_tree::verify,
+    ),
+    (
+        "sklearn.neighbors._classification.KNeighborsClassifier",
+        neighbors_estimators::verify,
+    ),
+    (
+        "sklearn.neighbors._classification.RadiusNeighborsClassifier",
+        neighbors_estimators::verify,
+    ),
+    (
+        "sklearn.neighbors._graph.KNeighborsTransformer",
+        neighbors_estimators::verify,
+    ),
+    (
+        "sklearn.neighbors._graph.RadiusNeighborsTransformer",
+        neighbors_estimators::verify,
+    ),
     ("sklearn.neighbors._kd_tree.KDTree", binary_tree::verify),
     ("sklearn.neighbors._kd_tree.KDTree32", binary_tree::verify),
     ("sklearn.neighbors._kd_tree.KDTree64", binary_tree::verify),
-    ("sklearn.neighbors._lof.LocalOutlierFactor", neighbors_estimators::verify),
-    ("sklearn.neighbors._regression.KNeighborsRegressor", neighbors_estimators::verify),
-    ("sklearn.neighbors._regression.RadiusNeighborsRegressor", neighbors_estimators::verify),
-    ("sklearn.neighbors._unsupervised.NearestNeighbors", neighbors_estimators::verify),
-    ("sklearn.preprocessing._encoders.OneHotEncoder", encoders::verify_one_hot),
-    ("sklearn.preprocessing._label.MultiLabelBinarizer", vocabulary::verify_label_cache),
-    ("sklearn.preprocessing._polynomial.PolynomialFeatures", encoders::verify_polynomial),
+    (
+        "sklearn.neighbors._lof.LocalOutlierFactor",
+        neighbors_estimators::verify,
+    ),
+    (
+        "sklearn.neighbors._regression.KNeighborsRegressor",
+        neighbors_estimators::verify,
+    ),
+    (
+        "sklearn.neighbors._regression.RadiusNeighborsRegressor",
+        neighbors_estimators::verify,
+    ),
+    (
+        "sklearn.neighbors._unsupervised.NearestNeighbors",
+        neighbors_estimators::verify,
+    ),
+    (
+        "sklearn.preprocessing._encoders.OneHotEncoder",
+        encoders::verify_one_hot,
+    ),
+    (
+        "sklearn.preprocessing._label.MultiLabelBinarizer",
+        vocabulary::verify_label_cache,
+    ),
+    (
+        "sklearn.preprocessing._polynomial.PolynomialFeatures",
+        encoders::verify_polynomial,
+    ),
     ("sklearn.svm._classes.NuSVC", libsvm::verify),
     ("sklearn.svm._classes.NuSVR", libsvm::verify),
     ("sklearn.svm._classes.OneClassSVM", libsvm::verify),
     ("sklearn.svm._classes.SVC", libsvm::verify),
     ("sklearn.svm._classes.SVR", libsvm::verify),
-    ("sklearn.tree._classes.DecisionTreeClassifier", tree_estimators::decision_tree),
-    ("sklearn.tree._classes.DecisionTreeRegressor", tree_estimators::decision_tree),
-    ("sklearn.tree._classes.ExtraTreeClassifier", tree_estimators::decision_tree),
-    ("sklearn.tree._classes.ExtraTreeRegressor", tree_estimators::decision_tree),
+    (
+        "sklearn.tree._classes.DecisionTreeClassifier",
+        tree_estimators::decision_tree,
+    ),
+    (
+        "sklearn.tree._classes.DecisionTreeRegressor",
+        tree_estimators::decision_tree,
+    ),
+    (
+        "sklearn.tree._classes.ExtraTreeClassifier",
+        tree_estimators::decision_tree,
+    ),
+    (
+        "sklearn.tree._classes.ExtraTreeRegressor",
+        tree_estimators::decision_tree,
+    ),
     ("sklearn.tree._tree.Tree", tree::verify),
 ];
 
@@ -230,12 +553,16 @@ pub(crate) fn verify(graph: &Graph, arrays: Arrays<'_>) -> Result<(), Error> {
         })
         .collect();
     for id in graph.ids() {
-        let Some(class) = graph.class(id) else { continue };
+        let Some(class) = graph.class(id) else {
+            continue;
+        };
         if matches!(graph.node(id), Node::Global(_) | Node::Function(_)) {
             continue;
         }
         arrays::verify(graph, arrays, id).map_err(|refusal| unverified(graph, id, refusal))?;
-        let Some(Some(row)) = rows.get(class.index()) else { continue };
+        let Some(Some(row)) = rows.get(class.index()) else {
+            continue;
+        };
         let object = Value::new(graph, arrays, id);
         attributes::refuse_other_arrays(object)
             .and_then(|()| row(object))
@@ -245,7 +572,12 @@ pub(crate) fn verify(graph: &Graph, arrays: Arrays<'_>) -> Result<(), Error> {
 }
 
 /// Checks every object of `class` by the rules of another class.
-pub(crate) fn verify_as(graph: &Graph, arrays: Arrays<'_>, class: GlobalId, name: &str) -> Result<(), Error> {
+pub(crate) fn verify_as(
+    graph: &Graph,
+    arrays: Arrays<'_>,
+    class: GlobalId,
+    name: &str,
+) -> Result<(), Error> {
     let row = VERIFIERS.binary_search_by(|row| row.0.cmp(name)).ok();
     let Some(&(_, row)) = row.and_then(|row| VERIFIERS.get(row)) else {
         return Ok(());
@@ -263,7 +595,10 @@ pub(crate) fn verify_as(graph: &Graph, arrays: Arrays<'_>, class: GlobalId, name
 fn unverified(graph: &Graph, object: NodeId, refusal: Refusal) -> Error {
     Error::Unverified {
         at: Location::byte(graph.entry(), graph.place(refusal.node)),
-        class: graph.class(object).map_or("", |class| graph.name(class)).to_owned(),
+        class: graph
+            .class(object)
+            .map_or("", |class| graph.name(class))
+            .to_owned(),
         what: refusal.what,
     }
 }

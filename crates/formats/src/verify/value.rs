@@ -22,7 +22,11 @@ pub(crate) struct Value<'a> {
 
 impl<'a> Value<'a> {
     pub(crate) fn new(graph: &'a Graph, arrays: Arrays<'a>, node: NodeId) -> Self {
-        Self { graph, arrays, node }
+        Self {
+            graph,
+            arrays,
+            node,
+        }
     }
 
     fn at(self, node: NodeId) -> Self {
@@ -36,10 +40,15 @@ impl<'a> Value<'a> {
 
     /// `module.qualname` of an object's class, of a container's, of an array's.
     pub(crate) fn class(self) -> Option<&'a str> {
-        if matches!(self.graph.node(self.node), Node::Global(_) | Node::Function(_)) {
+        if matches!(
+            self.graph.node(self.node),
+            Node::Global(_) | Node::Function(_)
+        ) {
             return None;
         }
-        self.graph.class(self.node).map(|class| self.graph.name(class))
+        self.graph
+            .class(self.node)
+            .map(|class| self.graph.name(class))
     }
 
     /// A class or function that stands as a value.
@@ -64,7 +73,11 @@ impl<'a> Value<'a> {
     /// The tuple of arguments that a class is called with.
     pub(crate) fn args(self) -> Option<Self> {
         match self.graph.node(self.node) {
-            Node::Construct(..) => self.graph.children(self.node).first().map(|&id| self.at(id)),
+            Node::Construct(..) => self
+                .graph
+                .children(self.node)
+                .first()
+                .map(|&id| self.at(id)),
             _ => None,
         }
     }
@@ -118,11 +131,16 @@ impl<'a> Value<'a> {
             // A dict with keys that JSON has no form for: called with a list of pairs.
             Node::Construct(class, _) if self.graph.name(class) == "builtins.dict" => {
                 let args = self.args()?.items()?;
-                let [pairs] = args.as_slice() else { return None };
-                let pairs = pairs.items()?.into_iter().map(|pair| match pair.items()?.as_slice() {
-                    &[key, value] => Some((key, value)),
-                    _ => None,
-                });
+                let [pairs] = args.as_slice() else {
+                    return None;
+                };
+                let pairs = pairs
+                    .items()?
+                    .into_iter()
+                    .map(|pair| match pair.items()?.as_slice() {
+                        &[key, value] => Some((key, value)),
+                        _ => None,
+                    });
                 pairs.collect()
             }
             _ => None,
@@ -151,7 +169,10 @@ impl<'a> Value<'a> {
         match self.graph.node(self.node) {
             Node::Int(value) => Some(value),
             Node::Bool(value) => Some(i64::from(value)),
-            Node::Array(..) => self.array().filter(|array| array.shape().is_empty())?.int_at(0),
+            Node::Array(..) => self
+                .array()
+                .filter(|array| array.shape().is_empty())?
+                .int_at(0),
             _ => None,
         }
     }
@@ -171,7 +192,10 @@ impl<'a> Value<'a> {
             Node::Float(value) => Some(value),
             Node::Int(value) => Some(int_to_float(value)),
             Node::Bool(value) => Some(f64::from(u8::from(value))),
-            Node::Array(..) => self.array().filter(|array| array.shape().is_empty())?.float_at(0),
+            Node::Array(..) => self
+                .array()
+                .filter(|array| array.shape().is_empty())?
+                .float_at(0),
             _ => None,
         }
     }
@@ -181,7 +205,9 @@ impl<'a> Value<'a> {
         match self.graph.node(self.node) {
             Node::Bool(value) => Some(value),
             Node::Array(..) => {
-                let array = self.array().filter(|array| array.shape().is_empty() && array.is(Kind::Bool, 1))?;
+                let array = self
+                    .array()
+                    .filter(|array| array.shape().is_empty() && array.is(Kind::Bool, 1))?;
                 array.int_at(0).map(|value| value != 0)
             }
             _ => None,
@@ -222,7 +248,11 @@ impl<'a> Value<'a> {
         match self.graph.node(self.node) {
             Node::Partial(..) => {
                 let parts = self.graph.children(self.node);
-                Some((self.at(*parts.first()?), self.at(*parts.get(1)?), self.at(*parts.get(2)?)))
+                Some((
+                    self.at(*parts.first()?),
+                    self.at(*parts.get(1)?),
+                    self.at(*parts.get(2)?),
+                ))
             }
             _ => None,
         }
@@ -230,7 +260,10 @@ impl<'a> Value<'a> {
 
     /// All values that stand directly in this one: keys and items, state and arguments.
     pub(crate) fn children(self) -> impl Iterator<Item = Self> {
-        self.graph.children(self.node).iter().map(move |&id| self.at(id))
+        self.graph
+            .children(self.node)
+            .iter()
+            .map(move |&id| self.at(id))
     }
 
     /// Whether the value is an object that is made without its class being called.
@@ -248,17 +281,27 @@ impl<'a> Value<'a> {
 
     /// Whether the value is a string, of any letters.
     pub(crate) fn is_string(self) -> bool {
-        matches!(self.graph.node(self.node), Node::Str(..) | Node::WideStr(..))
+        matches!(
+            self.graph.node(self.node),
+            Node::Str(..) | Node::WideStr(..)
+        )
     }
 
     /// Says which rule this value breaks.
     pub(crate) fn refuse(self, what: &'static str) -> Refusal {
-        Refusal { node: self.node, what }
+        Refusal {
+            node: self.node,
+            what,
+        }
     }
 }
 
 /// An integer as the nearest float.
-#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "no other conversion exists, and rounding is what is asked for")]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "no other conversion exists, and rounding is what is asked for"
+)]
 fn int_to_float(value: i64) -> f64 {
     value as f64
 }
@@ -313,7 +356,11 @@ impl<'a> ArrayView<'a> {
 
     /// One scalar field of a record array.
     pub(crate) fn field(self, name: &str) -> Option<Column<'a>> {
-        let field = self.header.dtype.field(name).filter(|field| field.shape.is_empty())?;
+        let field = self
+            .header
+            .dtype
+            .field(name)
+            .filter(|field| field.shape.is_empty())?;
         Some(Column {
             dtype: &field.dtype,
             bytes: self.bytes,
@@ -358,19 +405,31 @@ macro_rules! every {
         const SIZE: usize = size_of::<$type>();
         let little = $column.dtype.is_little();
         let mut read = |bytes: &[u8; SIZE]| {
-            let value = if little { <$type>::from_le_bytes(*bytes) } else { <$type>::from_be_bytes(*bytes) };
+            let value = if little {
+                <$type>::from_le_bytes(*bytes)
+            } else {
+                <$type>::from_be_bytes(*bytes)
+            };
             $test($convert(value))
         };
         if $column.stride == SIZE {
             // Contiguous: the loop that the compiler knows best.
-            $column.bytes.as_chunks::<SIZE>().0.iter().all(|bytes| read(bytes))
+            $column
+                .bytes
+                .as_chunks::<SIZE>()
+                .0
+                .iter()
+                .all(|bytes| read(bytes))
         } else {
-            $column.bytes.chunks_exact($column.stride.max(1)).all(|element| {
-                element
-                    .get($column.offset..)
-                    .and_then(<[u8]>::first_chunk::<SIZE>)
-                    .is_some_and(|bytes| read(bytes))
-            })
+            $column
+                .bytes
+                .chunks_exact($column.stride.max(1))
+                .all(|element| {
+                    element
+                        .get($column.offset..)
+                        .and_then(<[u8]>::first_chunk::<SIZE>)
+                        .is_some_and(|bytes| read(bytes))
+                })
         }
     }};
 }
