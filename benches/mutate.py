@@ -1596,7 +1596,10 @@ def run_jobs(loads, jobs, options, scratch):
         number = os.WTERMSIG(status)
         return results, ("crash", f"{signal.Signals(number).name} {first_frames(fault)}")
     if os.WEXITSTATUS(status) == 70:
-        raise SystemExit(f"the harness failed:\n{fault}")
+        if len(jobs) == 1:
+            raise SystemExit(f"the harness failed:\n{fault}")
+        # Alone it does not fail: an earlier file of the batch has written over the harness's own objects.
+        return results, ("crash", f"memory of the process is damaged: {fault.splitlines()[-1]}")
     if len(results) < len(jobs):
         return results, ("crash", f"exit status {os.WEXITSTATUS(status)}")
     return results, None
@@ -1616,17 +1619,22 @@ def first_frames(fault):
     return " ".join([*words[:1], shown])
 
 
-def blame(loads, jobs, ended, options, scratch):
-    """Which job of a crashed child crashes it: the last one by itself, or else the fewest before it that are needed."""
+def blame(loads, jobs, results, ended, options, scratch):
+    """Tell which job of a crashed child crashes it: the last one alone, or one of those before it that loaded.
+
+    Memory that one file has damaged may bring the process down files later, so those are run alone, once and then
+    20 times with the last one behind them.
+    """
     _, again = run_jobs(loads, jobs[-1:], options, scratch)
     if again:
         return len(jobs) - 1, again
-    for at in range(len(jobs) - 1):
+    loaded = [at for at, result in enumerate(results) if result[0] != "refused"]
+    for at in reversed(loaded):
         _, again = run_jobs(loads, jobs[at : at + 1], options, scratch)
         if again:
             return at, again
-    for at in range(len(jobs) - 1):
-        _results, again = run_jobs(loads, [jobs[at]] * 20 + jobs[-1:], options, scratch)
+    for at in reversed(loaded):
+        _, again = run_jobs(loads, [jobs[at]] * 20 + jobs[-1:], options, scratch)
         if again:
             return at, (again[0], f"(after 20 repetitions) {again[1]}")
     return len(jobs) - 1, (ended[0], f"(only in its batch of {len(jobs)}) {ended[1]}")
@@ -1709,7 +1717,7 @@ def run(options):
                 outcome, detail = ended
                 guilty = len(dead) - 1
                 if outcome == "crash":
-                    guilty, (outcome, detail) = blame(loads, dead, ended, options, scratch)
+                    guilty, (outcome, detail) = blame(loads, dead, results, ended, options, scratch)
                 count(dead[-1][0], outcome, detail)
                 finding(dead[guilty], outcome, detail)
                 at += 1

@@ -68,7 +68,8 @@ scratch = tempfile.mkdtemp()
 results, ended = mutate.run_jobs(loads, [(subject, index) for index in range(len(CODE))], options, scratch)
 print([result[0] for result in results], ended[0] if ended else None)
 if ended and ended[0] == "crash":
-    print(mutate.blame(loads, [(subject, index) for index in range(len(results) + 1)], ended, options, scratch)[0])
+    jobs = [(subject, index) for index in range(len(results) + 1)]
+    print(mutate.blame(loads, jobs, results, ended, options, scratch)[0])
 """
 
 

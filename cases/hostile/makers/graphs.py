@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from .parts import (
     mapping,
     model,
     node,
+    objects,
     pair,
     saved,
     whole,
@@ -829,3 +831,39 @@ def more_skops_cases():
         "bidirectional": ("numpy\u202e", "add"),
     }.items():
         put(f"name_{name}", listing(node("FunctionNode", module, qualname)))
+
+
+def bomb_cases():
+    """Calls that the list grants, with arguments that never end."""
+    endless = node("ConstructorFromReduceNode", "builtins", "range", content=pair(leaf(1 << 40)))
+    for name, (module, qualname, argument) in {
+        "frozenset_of_range": ("builtins", "frozenset", endless),
+        "counter_of_range": ("collections", "Counter", endless),
+        "scalar_of_range": ("numpy", "float64", endless),
+        "scalar_of_ranges": ("numpy", "float64", listing(endless)),
+        "matrix_of_text": ("numpy", "matrix", leaf("-" * 200_000 + "1")),
+    }.items():
+        called = node("ConstructorFromReduceNode", module, qualname, content=pair(argument))
+        keep(f"skops/call_{name}", model(whole(called)))
+    matrix = keyed({"-" * 200_000 + "1": leaf(1)}, [node("TypeNode", "numpy", "matrix")])
+    keep("skops/key_type_matrix", model(whole(matrix)))
+
+
+def deep_cases():
+    """Arrays of objects inside each other: freeing them would take one C call for each."""
+    text = json.dumps(whole(objects("@")))
+    before, after = text.split('"@"')
+    inner = json.dumps(objects("@")).split('"@"')
+    count = 12_000
+
+    def numbered(part, at):
+        return re.sub(
+            r'"__id__": \d+', lambda found: f'"__id__": {int(found[0][10:]) + 10 * at}', part
+        )
+
+    begins = "".join(numbered(inner[0], at) for at in range(1, count))
+    ends = "".join(numbered(inner[1], at) for at in reversed(range(1, count)))
+    keep(
+        "skops/levels_of_object_arrays",
+        model((before + begins + json.dumps(leaf(1)) + ends + after).encode()),
+    )

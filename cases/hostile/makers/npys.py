@@ -183,3 +183,18 @@ def more_npy_cases():
     put("header_escape_unknown", npy("{'descr': '\\q', " + rest, two))
     put("header_escape_sign", npy("{'descr': '\\x+1', " + rest, two))
     put("header_comma_missing", npy("{'descr': '<f8' " + rest, two))
+
+
+def size_cases():
+    """Elements of no size, which numpy gives one, and of more than it has words for."""
+
+    def put(name, descr, shape):
+        keep(f"npy/{name}", model(whole(array("1.npy")), {"1.npy": npy(header(descr, shape))}))
+
+    put("dtype_bytes_of_0", "|S0", (3,))
+    put("dtype_text_of_0", "<U0", (3,))
+    put("dtype_void_of_0", "|V0", (1 << 62,))
+    put("record_of_nothing", [], (1 << 40,))
+    put("record_of_no_elements", [("a", "<f8", (0,))], (1 << 40,))
+    put("dtype_text_of_4_gigabytes", "<U1000000000", (0,))
+    put("dtype_bytes_of_3_gigabytes", "|S3000000000", (0,))

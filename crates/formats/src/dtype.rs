@@ -88,14 +88,9 @@ impl DType {
         if !row.2.is_empty() && !row.2.contains(&itemsize) {
             return None;
         }
-        match row.1 {
-            Kind::Datetime | Kind::Timedelta => {
-                if !(unit.is_empty() || is_time_unit(unit)) {
-                    return None;
-                }
-            }
-            _ if !unit.is_empty() => return None,
-            _ => {}
+        let timed = matches!(row.1, Kind::Datetime | Kind::Timedelta);
+        if !(unit.is_empty() || timed && is_time_unit(unit)) {
+            return None;
         }
         if order == b'|' && itemsize > 1 && !matches!(row.1, Kind::Bytes | Kind::Void) {
             return None;

@@ -1,5 +1,6 @@
 //! Each file of `cases/hostile` is refused with the kind of error and the words of `expected.toml`.
 
+#![cfg(test)]
 #![allow(missing_docs, reason = "a test")]
 
 use std::collections::BTreeSet;
@@ -140,7 +141,11 @@ fn every_file_has_a_line() {
             ));
         }
     }
-    files.retain(|name| name.ends_with(".skops"));
+    files.retain(|name| {
+        Path::new(name)
+            .extension()
+            .is_some_and(|end| end == "skops")
+    });
     let lines: BTreeSet<String> = cases().into_iter().map(|case| case.name).collect();
     assert_eq!(lines, files);
 }

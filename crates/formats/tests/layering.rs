@@ -1,5 +1,6 @@
 //! The table of modules in ARCHITECTURE.md is the law: a module uses what stands in its row.
 
+#![cfg(test)]
 #![allow(missing_docs, reason = "a test")]
 
 use std::fs;
@@ -27,17 +28,20 @@ fn table() -> Vec<(String, Vec<String>)> {
 fn sources(module: &str) -> Vec<(PathBuf, usize)> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
-    let mut todo = vec![(src.join(module), 1), (src.join(format!("{module}.rs")), 0)];
+    let mut todo = vec![
+        (src.join(module), 1_usize),
+        (src.join(format!("{module}.rs")), 0),
+    ];
     while let Some((path, inside)) = todo.pop() {
         if path.is_dir() {
             for entry in fs::read_dir(path).unwrap() {
                 let path = entry.unwrap().path();
                 let below = usize::from(path.is_dir());
-                todo.push((path, inside + below));
+                todo.push((path, inside.saturating_add(below)));
             }
         } else if path.extension().is_some_and(|end| end == "rs") && path.exists() {
             let root = usize::from(path.ends_with("mod.rs"));
-            found.push((path, inside - root));
+            found.push((path, inside.saturating_sub(root)));
         }
     }
     found
@@ -68,18 +72,20 @@ fn uses(code: &str) -> Vec<String> {
             found.push(word(path));
             continue;
         };
-        let mut depth = 0_i32;
-        let mut nested = |letter| {
-            depth += i32::from(letter == '{') - i32::from(letter == '}');
-            depth
+        let after = |depth: i32, letter| match letter {
+            '{' => depth.saturating_add(1),
+            '}' => depth.saturating_sub(1),
+            _ => depth,
         };
-        let group: String = group
-            .chars()
-            .take_while(|&letter| nested(letter) >= 0)
-            .collect();
-        let mut depth = 0_i32;
+        let mut depth = 0;
+        let mut inside = |letter| {
+            depth = after(depth, letter);
+            depth >= 0
+        };
+        let group: String = group.chars().take_while(|&letter| inside(letter)).collect();
+        let mut depth = 0;
         let paths = group.split(|letter| {
-            depth += i32::from(letter == '{') - i32::from(letter == '}');
+            depth = after(depth, letter);
             depth == 0 && letter == ','
         });
         found.extend(paths.map(word));

@@ -6,7 +6,6 @@
 use nopickle_formats::{ArrayId, GlobalId, Graph, Items, Node, NodeId};
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyOverflowError;
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{
     PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PySet, PyString, PyTuple, PyType,
@@ -391,6 +390,10 @@ impl<'py> Capture<'py> {
         self.link(&nodes)
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one flat match over the kinds of objects"
+    )]
     fn take_apart(&mut self, object: &Bound<'py, PyAny>, facts: TypeFacts) -> PyResult<Node> {
         let py = self.py;
         let class = facts.class;
@@ -538,12 +541,12 @@ impl<'py> Capture<'py> {
         let mut items: Vec<Bound<'py, PyAny>> = set.iter().collect();
         if items
             .iter()
-            .all(|item| item.is_exact_instance_of::<PyString>())
+            .all(PyAnyMethods::is_exact_instance_of::<PyString>)
         {
             items.sort_by_cached_key(|item| item.extract::<String>().unwrap_or_default());
         } else if items
             .iter()
-            .all(|item| item.is_exact_instance_of::<PyInt>())
+            .all(PyAnyMethods::is_exact_instance_of::<PyInt>)
         {
             items.sort_by_cached_key(|item| item.extract::<i128>().unwrap_or_default());
         }
@@ -602,17 +605,15 @@ impl<'py> Capture<'py> {
     fn other_key(&mut self, key: &Bound<'py, PyAny>) -> PyResult<Option<NodeId>> {
         let kind = key.get_type();
         if address(&kind) == self.int_type {
-            return match key.extract::<i64>() {
-                Ok(value) => self.push(Node::Int(value)).map(Some),
-                Err(_) => {
-                    let digits = key.str()?;
-                    let run = self
-                        .graph
-                        .push_text(digits.to_str()?)
-                        .ok_or_else(|| self.full())?;
-                    self.push(Node::BigInt(run)).map(Some)
-                }
-            };
+            if let Ok(value) = key.extract::<i64>() {
+                return self.push(Node::Int(value)).map(Some);
+            }
+            let digits = key.str()?;
+            let run = self
+                .graph
+                .push_text(digits.to_str()?)
+                .ok_or_else(|| self.full())?;
+            return self.push(Node::BigInt(run)).map(Some);
         }
         if address(&kind) == self.float_type {
             let value: f64 = key.extract()?;
@@ -705,29 +706,28 @@ impl<'py> Capture<'py> {
     fn memory(&mut self, array: &Bound<'py, PyUntypedArray>) -> PyResult<ArrayId> {
         let dtype = array.dtype();
         let at = address(&dtype);
-        let descr = match self.descr_of.get(&at) {
-            Some(&known) => known,
-            None => {
-                if dtype.has_object() {
-                    return Err(self
-                        .unsupported(format!("numpy arrays of dtype {dtype} are not supported")));
-                }
-                let text = if dtype.has_fields() || dtype.has_subarray() || dtype.num() >= NPY_VOID
-                {
-                    let format = self.py.import("numpy.lib.format")?;
-                    format
-                        .getattr("dtype_to_descr")?
-                        .call1((&dtype,))?
-                        .repr()?
-                        .extract()?
-                } else {
-                    format!("'{}'", dtype.getattr("str")?.cast::<PyString>()?.to_str()?)
-                };
-                let known = self.descr_text(text);
-                self.descr_of.insert(at, known);
-                self.alive.push(dtype.clone().into_any());
-                known
+        let descr = if let Some(&known) = self.descr_of.get(&at) {
+            known
+        } else {
+            if dtype.has_object() {
+                return Err(
+                    self.unsupported(format!("numpy arrays of dtype {dtype} are not supported"))
+                );
             }
+            let text = if dtype.has_fields() || dtype.has_subarray() || dtype.num() >= NPY_VOID {
+                let format = self.py.import("numpy.lib.format")?;
+                format
+                    .getattr("dtype_to_descr")?
+                    .call1((&dtype,))?
+                    .repr()?
+                    .extract()?
+            } else {
+                format!("'{}'", dtype.getattr("str")?.cast::<PyString>()?.to_str()?)
+            };
+            let known = self.descr_text(text);
+            self.descr_of.insert(at, known);
+            self.alive.push(dtype.clone().into_any());
+            known
         };
         let array = if array.is_c_contiguous() || array.is_fortran_contiguous() {
             array.clone()

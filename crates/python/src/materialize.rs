@@ -375,6 +375,10 @@ impl<'g, 'py> Materializer<'g, 'py> {
     }
 
     /// Completes a node whose children exist.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one flat match over the kinds of nodes"
+    )]
     fn finish(&mut self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
         let py = self.py;
         let slot = &mut self.objects[node.index()];

@@ -53,10 +53,26 @@ impl Memory {
     }
 }
 
+/// Memory that several arrays share.
+struct Slab<'py> {
+    object: Bound<'py, PyAny>,
+    start: *mut u8,
+    length: usize,
+    used: usize,
+}
+
+/// Sizes of arrays that share memory: larger ones get large pages by themselves, smaller ones lie on the heap.
+const MIDDLE: std::ops::Range<usize> = 64 * 1024..4 << 20;
+/// Bytes that share memory at most, and at least.
+const SLAB: usize = 16 << 20;
+const SLAB_LEAST: usize = 4 << 20;
+
 /// Makes the Python objects whose memory Rust fills.
 pub(crate) struct Allocator<'py> {
     py: Python<'py>,
     dtype_class: Option<Bound<'py, PyAny>>,
+    slab: Option<Slab<'py>>,
+    expected: usize,
     dtypes: Vec<(Arc<DType>, Bound<'py, PyAny>)>,
 }
 
@@ -65,6 +81,8 @@ impl<'py> Allocator<'py> {
         Self {
             py,
             dtype_class: None,
+            slab: None,
+            expected: 0,
             dtypes: Vec::new(),
         }
     }
@@ -95,9 +113,61 @@ impl<'py> Allocator<'py> {
         Ok(made)
     }
 
-    /// A numpy array with this header, its elements not yet set.
+    /// Says how many bytes arrays of middle size will take that stay in the model: they share memory.
+    pub(crate) fn expect(&mut self, bytes: usize) {
+        self.expected = bytes;
+    }
+
+    /// Whether an array of this size shares memory with others.
+    pub(crate) fn is_middle(bytes: usize) -> bool {
+        MIDDLE.contains(&bytes)
+    }
+
+    /// Room for an array in memory that several arrays share: the array that holds it, and where.
+    #[expect(unsafe_code, reason = "the address of an array's memory")]
+    fn room(&mut self, bytes: usize) -> PyResult<Option<(Bound<'py, PyAny>, *mut u8)>> {
+        if self.slab.as_ref().is_none_or(|slab| slab.used + bytes > slab.length) {
+            // What is left may not be worth the large pages that numpy asks for from 4 MiB on.
+            if self.expected < SLAB_LEAST {
+                return Ok(None);
+            }
+            let length = self.expected.min(SLAB);
+            let numpy = self.py.import("numpy")?;
+            let object = numpy.getattr("empty")?.call1((length, "|u1"))?;
+            let array = object.cast::<numpy::PyUntypedArray>()?;
+            // SAFETY: the object is an array, so its data pointer may be read.
+            let start = unsafe {
+                (*numpy::PyUntypedArrayMethods::as_array_ptr(array)).fields.data
+            };
+            self.slab = Some(Slab {
+                start: start.cast(),
+                object,
+                length,
+                used: 0,
+            });
+        }
+        let Some(slab) = &mut self.slab else { return Ok(None) };
+        if slab.used + bytes > slab.length {
+            return Ok(None);
+        }
+        // SAFETY: `used + bytes` is at most `length`, so the address is inside the slab's memory.
+        let start = unsafe { slab.start.add(slab.used) };
+        slab.used = (slab.used + bytes).next_multiple_of(64);
+        self.expected = self.expected.saturating_sub(bytes.next_multiple_of(64));
+        Ok(Some((slab.object.clone(), start)))
+    }
+
+    /// A numpy array with this header, its elements not yet set; `stays` where the model will hold it.
+    ///
+    /// Arrays of middle size share memory (their `base` is the array that holds it), so that they too
+    /// get large pages: reading into fresh pages of 4 kB takes several times as long.
     #[expect(unsafe_code, reason = "numpy's C API makes the array")]
-    pub(crate) fn array(&mut self, header: &Header) -> PyResult<Memory> {
+    pub(crate) fn array(&mut self, header: &Header, stays: bool) -> PyResult<Memory> {
+        let room = if stays && Self::is_middle(header.data_bytes) {
+            self.room(header.data_bytes)?
+        } else {
+            None
+        };
         let dtype = self.dtype(&header.dtype)?;
         let mut shape: Vec<npyffi::npy_intp> = Vec::with_capacity(header.shape.len());
         for &length in &header.shape {
@@ -108,9 +178,15 @@ impl<'py> Allocator<'py> {
         }
         let dimensions =
             i32::try_from(shape.len()).map_err(|_| PyMemoryError::new_err("array too large"))?;
-        let fortran = i32::from(header.fortran);
+        let (flags, data) = match &room {
+            // The flag of the order alone would make the array read-only.
+            Some((_, start)) if header.fortran => (npyffi::NPY_ARRAY_FARRAY, *start),
+            Some((_, start)) => (npyffi::NPY_ARRAY_CARRAY, *start),
+            None => (i32::from(header.fortran), std::ptr::null_mut()),
+        };
         // SAFETY: the reference to the dtype is given away as the call takes it; shape has `dimensions`
-        // entries; no data pointer, so numpy allocates.
+        // entries; without a data pointer numpy allocates, else the memory is that of the base, of which
+        // a reference is given away to the array.
         let object = unsafe {
             let pointer = PY_ARRAY_API.PyArray_NewFromDescr(
                 self.py,
@@ -119,11 +195,17 @@ impl<'py> Allocator<'py> {
                 dimensions,
                 shape.as_mut_ptr(),
                 std::ptr::null_mut(),
-                std::ptr::null_mut(),
-                fortran,
+                data.cast(),
+                flags,
                 std::ptr::null_mut(),
             );
-            Bound::from_owned_ptr_or_err(self.py, pointer)?
+            let object = Bound::from_owned_ptr_or_err(self.py, pointer)?;
+            if let Some((base, _)) = room
+                && PY_ARRAY_API.PyArray_SetBaseObject(self.py, object.as_ptr().cast(), base.into_ptr()) < 0
+            {
+                return Err(PyErr::fetch(self.py));
+            }
+            object
         };
         let array = object.cast::<numpy::PyUntypedArray>()?;
         // SAFETY: the object is an array, so its data pointer may be read.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use nopickle_formats::archive::{self, Compression, FileSink, Sink, Source};
 use nopickle_formats::skops::{self, ArrayData, VerifiedGraph};
-use nopickle_formats::{Limits, Node, Policy, Role, bytes_label};
+use nopickle_formats::{Graph, Limits, Node, Policy, Role, bytes_label};
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -84,10 +84,15 @@ pub(crate) fn skops_load<'py>(
     });
     let (mut archive, plan) = planned.map_err(|error| raise(py, error))?;
     let mut allocator = Allocator::new(py);
+    let transient = transient(plan.graph());
+    let middle = plan.headers().iter().enumerate().filter(|(index, header)| {
+        !transient[*index] && plan.raw_kind(*index).is_none() && Allocator::is_middle(header.data_bytes)
+    });
+    allocator.expect(middle.map(|(_, header)| header.data_bytes.next_multiple_of(64)).sum());
     let mut memory: Vec<Memory> = Vec::with_capacity(plan.headers().len());
     for (index, header) in plan.headers().iter().enumerate() {
         memory.push(match plan.raw_kind(index) {
-            None => allocator.array(header)?,
+            None => allocator.array(header, !transient[index])?,
             Some(false) => allocator.bytes(header.data_bytes)?,
             Some(true) => allocator.bytearray(header.data_bytes)?,
         });
@@ -98,6 +103,21 @@ pub(crate) fn skops_load<'py>(
     verify_added(py, &verified, &policy)?;
     let (graph, headers, memory) = verified.into_parts();
     Materializer::new(py, &graph, &headers, memory).run()
+}
+
+/// Which arrays are handed to a constructor or to the state of a constructed object, which copy them.
+fn transient(graph: &Graph) -> Vec<bool> {
+    let mut transient = vec![false; graph.array_count()];
+    for id in graph.ids() {
+        if !matches!(graph.node(id), Node::Construct(..)) {
+            continue;
+        }
+        let below = graph.children(id).iter().flat_map(|&part| graph.children(part));
+        for array in below.filter_map(|&part| graph.array_of(part)) {
+            transient[array.index()] = true;
+        }
+    }
+    transient
 }
 
 /// Verifies objects of classes that the caller added by the rules of the classes that they derive

@@ -18,10 +18,7 @@ pub enum Source<'a> {
 
 impl Source<'_> {
     /// How many bytes there are.
-    ///
-    /// # Errors
-    /// What the operating system says of the file.
-    pub fn len(&self) -> io::Result<u64> {
+    pub(crate) fn len(&self) -> io::Result<u64> {
         match self {
             Self::File(file) => Ok(file.metadata()?.len()),
             Self::Part(_, _, length) => Ok(*length),

@@ -361,9 +361,7 @@ impl<'s, 'd, S: Sink<'d>> ZipWriter<'s, S> {
     fn pieces(&mut self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
         let size = total(parts);
         match self.compression {
-            Compression::Stored => {
-                self.stored(name, size, &[], parts, |sink, piece| sink.append(piece))
-            }
+            Compression::Stored => self.stored(name, size, &[], parts, Sink::append),
             Compression::Deflate(level) => {
                 let level = flate2::Compression::new(level.unwrap_or(6).min(9));
                 let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), level);

@@ -1,6 +1,6 @@
 //! Reads a canonical zip: one where every reader sees the same entries, or none at all.
 //!
-//! Source: APPNOTE.TXT 6.3.10, and what CPython's `zipfile` and torch's writer leave behind.
+//! Source: APPNOTE.TXT 6.3.10, and what Python's `zipfile` and torch's writer leave behind.
 //! The rules are those of `docs/formats/zip.md`.
 
 use std::borrow::Cow;
@@ -583,9 +583,9 @@ fn local_record(window: &mut Window<'_>, record: Central, end: u64) -> Result<(E
 /// The length of the data descriptor at `at`, which must say what the directory says.
 fn descriptor(window: &mut Window<'_>, record: &Central, at: u64) -> Result<u64, Error> {
     let bytes = window.peek(at, 24)?;
-    let (bytes, signature) = match bytes.strip_prefix(DESCRIPTOR) {
-        Some(rest) => (rest, 4),
-        None => (bytes, 0),
+    let (bytes, short_length, long_length) = match bytes.strip_prefix(DESCRIPTOR) {
+        Some(rest) => (rest, 16, 24),
+        None => (bytes, 12, 20),
     };
     // Long sizes where one of them needs it, or where the writer always takes them (torch does).
     let mut long = Fields(bytes);
@@ -595,7 +595,7 @@ fn descriptor(window: &mut Window<'_>, record: &Central, at: u64) -> Result<u64,
         && long.u64() == record.size
         && (record.size > 0xFFFF_FFFF || record.compressed > 0xFFFF_FFFF || record.compressed != 0)
     {
-        return Ok(20 + signature);
+        return Ok(long_length);
     }
     let mut short = Fields(bytes);
     if bytes.len() >= 12
@@ -603,7 +603,7 @@ fn descriptor(window: &mut Window<'_>, record: &Central, at: u64) -> Result<u64,
         && u64::from(short.u32()) == record.compressed
         && u64::from(short.u32()) == record.size
     {
-        return Ok(12 + signature);
+        return Ok(short_length);
     }
     Err(Error::malformed(
         "zip",
@@ -667,7 +667,7 @@ impl<'a> Archive<'a> {
             return Err(malformed(0, "the entry is missing"));
         };
         let name = &entry.name;
-        let mut run = || {
+        let run = || {
             let mut reader = EntryReader::new(&mut self.window, entry)?;
             let value = job(&mut reader)?;
             if finish {

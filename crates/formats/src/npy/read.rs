@@ -143,20 +143,19 @@ fn usual_header(
     if shape.len() == 1 && !lengths.ends_with(',') {
         return None;
     }
-    let dtype = match dtypes.get(descr) {
-        Some(known) => Arc::clone(known),
-        None => {
-            // The text is a whole literal by itself, so the longer text says the same dtype.
-            let mut literal = Literal {
-                rest: descr,
-                whole: descr.len(),
-                entry,
-            };
-            let value = literal.value(1).ok().filter(|_| literal.rest.is_empty())?;
-            let dtype = Arc::new(literal.dtype(value, 0).ok()?);
-            dtypes.insert(descr.to_owned(), Arc::clone(&dtype));
-            dtype
-        }
+    let dtype = if let Some(known) = dtypes.get(descr) {
+        Arc::clone(known)
+    } else {
+        // The text is a whole literal by itself, so the longer text says the same dtype.
+        let mut literal = Literal {
+            rest: descr,
+            whole: descr.len(),
+            entry,
+        };
+        let value = literal.value(1).ok().filter(|_| literal.rest.is_empty())?;
+        let dtype = Arc::new(literal.dtype(value, 0).ok()?);
+        dtypes.insert(descr.to_owned(), Arc::clone(&dtype));
+        dtype
     };
     let data_bytes = size(&dtype, &shape)?;
     Some(Header {
@@ -366,7 +365,9 @@ impl Literal<'_> {
                         })?);
                     }
                     _ => {
-                        return Err(self.malformed("an escape in the header is not one of Python's"));
+                        return Err(
+                            self.malformed("an escape in the header is not one of Python's")
+                        );
                     }
                 },
                 Some('\n') | None => {

@@ -297,7 +297,7 @@ impl<'a> ArrayPlan<'a> {
             }
             match *stored {
                 Stored::Npy(entry) | Stored::Raw(entry) => {
-                    archive.read_into(entry, head, buffer)?
+                    archive.read_into(entry, head, buffer)?;
                 }
                 Stored::Nested(outer, inner) => {
                     let nested = self.nested.get_mut(outer).ok_or_else(missing)?;

@@ -63,7 +63,7 @@ pub fn head(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Head, Erro
                 }
             }
             b"_skops_version" => {
-                version = Some(String::from_utf8_lossy(cursor.string(&mut buffer)?).into_owned())
+                version = Some(String::from_utf8_lossy(cursor.string(&mut buffer)?).into_owned());
             }
             _ => cursor.skip(limits.depth, &mut buffer)?,
         }

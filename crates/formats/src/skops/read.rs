@@ -48,6 +48,7 @@ pub fn read(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Graph, Err
         ids: HashMap::default(),
         id_log: Vec::new(),
         keys: HashMap::default(),
+        array_depth: HashMap::default(),
         names: HashMap::default(),
         buffer: Vec::new(),
         inner: Vec::new(),
@@ -119,6 +120,9 @@ enum Frame<'a> {
     },
 }
 
+/// Arrays of objects that may stand directly inside each other.
+const ARRAY_DEPTH: u64 = 100;
+
 /// Dicts with more keys than this do not share their keys with others.
 const SHARED_KEYS: usize = 1024;
 
@@ -129,11 +133,17 @@ struct Reader<'a, 'r, 's> {
     limits: &'r mut Limits,
     frames: Vec<Frame<'a>>,
     /// Memory of closed nodes, for those to come.
+    #[expect(
+        clippy::vec_box,
+        reason = "what is kept is the boxes, which frames hold"
+    )]
     spare: Vec<Box<Open<'a>>>,
     pending: Vec<NodeId>,
     ids: HashMap<i64, NodeId, RandomState>,
     id_log: Vec<(i64, NodeId)>,
     keys: HashMap<String, NodeId, RandomState>,
+    /// How many arrays of objects stand inside each other, down from each.
+    array_depth: HashMap<NodeId, u64, RandomState>,
     names: HashMap<(Cow<'a, str>, Cow<'a, str>), GlobalId, RandomState>,
     buffer: Vec<u8>,
     inner: Vec<u8>,
@@ -601,9 +611,8 @@ impl<'a> Reader<'a, '_, '_> {
 
     fn id_field(&mut self) -> Result<(), Error> {
         let start = self.cursor;
-        let id = match self.cursor.scalar(&mut self.buffer) {
-            Ok(Scalar::Number(Number::Int(id))) => id,
-            _ => return Err(start.malformed("the id of a node is not an integer of 64 bits")),
+        let Ok(Scalar::Number(Number::Int(id))) = self.cursor.scalar(&mut self.buffer) else {
+            return Err(start.malformed("the id of a node is not an integer of 64 bits"));
         };
         if id == 0 {
             return Ok(());
@@ -636,7 +645,7 @@ impl<'a> Reader<'a, '_, '_> {
         let start = self.cursor;
         match self.cursor.scalar(&mut self.buffer) {
             Ok(Scalar::Number(Number::Int(protocol @ 0..=PROTOCOL))) => {
-                self.protocol = Some(protocol)
+                self.protocol = Some(protocol);
             }
             Ok(Scalar::Number(Number::Int(protocol))) if protocol > PROTOCOL => {
                 return Err(Error::unsupported(
@@ -648,7 +657,9 @@ impl<'a> Reader<'a, '_, '_> {
                 ));
             }
             _ => {
-                return Err(start.malformed("the skops protocol is not a whole number of 0 or more"));
+                return Err(
+                    start.malformed("the skops protocol is not a whole number of 0 or more")
+                );
             }
         }
         Ok(())
@@ -1085,6 +1096,10 @@ impl<'b> Build<'b, '_, '_, '_> {
         self.reader.graph.push_array(stored).ok_or_else(full)
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one flat match over the loaders of skops"
+    )]
     fn node(&mut self, kind: Loader) -> Result<Node, Error> {
         const ARGS: &str = "a node has no arguments";
         const CONTENT_MISSING: &str = "a node has no content";
@@ -1366,6 +1381,11 @@ impl<'b> Build<'b, '_, '_, '_> {
             level = next;
         }
         self.reader.limits.nodes = left;
+        // numpy frees an array inside an array by recursion, without Python's guard of the call stack.
+        let inner = level.iter().filter_map(|item| self.reader.array_depth.get(item)).max();
+        let depth = inner.copied().unwrap_or(0).saturating_add(1);
+        at_most(ARRAY_DEPTH, depth, "arrays of objects inside each other")?;
+        self.reader.array_depth.insert(self.open.id, depth);
         let mut items = vec![shape];
         items.extend(level);
         Ok(Node::ObjectArray(class, self.link(&items)?))
@@ -1401,9 +1421,10 @@ impl<'b> Build<'b, '_, '_, '_> {
         };
         let types = graph.items(types);
         let pairs = self.children;
-        if types.len() != pairs.len() / 2 {
-            return Err(self.malformed("a dict has another number of keys than of key_types"));
-        }
+        // skops pairs keys with types for as long as there are keys, so one list does for many dicts.
+        let Some(types) = types.get(..pairs.len() / 2) else {
+            return Err(self.malformed("a dict has more keys than key_types"));
+        };
         self.distinct(pairs)?;
         // Most dicts have one type of key; most keys are text.
         let mut changes = Vec::new();
@@ -1474,12 +1495,12 @@ impl<'b> Build<'b, '_, '_, '_> {
                 let mut cursor = Cursor::new(text.as_bytes(), SCHEMA, 0);
                 let number = cursor.number().ok().filter(|_| cursor.at_end());
                 let number = match (graph.name(class), number) {
-                    ("builtins.int", Some(number @ (Number::Int(_) | Number::Big(_)))) => number,
+                    ("builtins.int", Some(number @ (Number::Int(_) | Number::Big(_))))
+                    | ("builtins.float", Some(number @ Number::Float(_))) => number,
                     ("builtins.float", Some(Number::Int(value))) => match text.parse() {
                         Ok(float) => Number::Float(float),
                         Err(_) => Number::Int(value),
                     },
-                    ("builtins.float", Some(number @ Number::Float(_))) => number,
                     _ => return Err(self.malformed("a key does not fit its type")),
                 };
                 number_node(&mut self.reader.graph, &number)?

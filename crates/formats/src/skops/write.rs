@@ -242,10 +242,12 @@ struct Writer<'g> {
     shared: Vec<bool>,
     ids: Vec<u32>,
     last_id: u32,
-    /// The id of the list of key types for so many keys of text.
-    text_keys: HashMap<usize, u32>,
+    /// How many keys the largest dict of text has, and the id of the list of their types: readers take
+    /// as many of it as a dict has keys, so one list does for all.
+    text_keys: usize,
+    text_types: Option<u32>,
     /// The ids of classes of keys.
-    key_classes: HashMap<String, u32>,
+    key_classes: HashMap<(&'g str, &'g str), u32>,
     tasks: Vec<Task>,
     files: Vec<File>,
     file_of: HashMap<ArrayId, usize>,
@@ -270,13 +272,21 @@ impl<'g> Writer<'g> {
                 *seen = true;
             }
         }
+        let text_keys = graph
+            .ids()
+            .filter_map(|id| match graph.node(id) {
+                Node::Dict(_, items) if is_text_dict(graph, items) => Some(items.len() / 2),
+                _ => None,
+            })
+            .max();
         Self {
             graph,
             json: Json::default(),
             shared,
             ids: vec![0; graph.len()],
             last_id: 0,
-            text_keys: HashMap::new(),
+            text_keys: text_keys.unwrap_or(0),
+            text_types: None,
             key_classes: HashMap::new(),
             tasks: Vec::new(),
             files: Vec::new(),
@@ -376,15 +386,10 @@ impl<'g> Writer<'g> {
 
     /// The name of the entry that holds an array; each array is written once.
     fn file(&mut self, id: ArrayId, ending: &str) {
-        let number = match self.file_of.get(&id) {
-            Some(&number) => number,
-            None => {
-                self.files.push(File::Array(id));
-                let number = self.files.len();
-                self.file_of.insert(id, number);
-                number
-            }
-        };
+        let number = *self.file_of.entry(id).or_insert_with(|| {
+            self.files.push(File::Array(id));
+            self.files.len()
+        });
         self.json.push(",\"file\":\"");
         self.json.number(u32::try_from(number).unwrap_or(u32::MAX));
         self.json.push(ending);
@@ -400,6 +405,10 @@ impl<'g> Writer<'g> {
     }
 
     /// Writes a node's fields and its closing bracket; what stands inside becomes tasks.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one flat match over the kinds of nodes"
+    )]
     fn fields(&mut self, id: NodeId) -> io::Result<()> {
         if let Some(&known) = self.ids.get(id.index())
             && known != 0
@@ -677,26 +686,30 @@ impl<'g> Writer<'g> {
         Ok(())
     }
 
-    /// The list of a dict's key types. Dicts with as many keys, all text, share one list.
+    /// The list of a dict's key types. Dicts of which all keys are text share one list.
     fn key_types(&mut self, items: Items) -> io::Result<()> {
         let keys = self.graph.items(items).iter().step_by(2);
-        let all_text = keys
-            .clone()
-            .all(|&key| matches!(self.graph.node(key), Node::Str(_) | Node::WideStr(_)));
-        let count = items.len() / 2;
-        if all_text && let Some(&known) = self.text_keys.get(&count) {
+        let all_text = is_text_dict(self.graph, items);
+        if all_text && let Some(known) = self.text_types {
             self.reference(known);
             return Ok(());
         }
         if all_text {
             let id = self.next_id();
-            self.text_keys.insert(count, id);
+            self.text_types = Some(id);
             self.id_field(id);
         }
         self.json.push("\"__class__\":\"list");
         self.json.push(BUILTIN);
         self.json.push("ListNode\",\"content\":[");
         let graph = self.graph;
+        if all_text {
+            for index in 0..self.text_keys {
+                self.key_type(index, "builtins", "str");
+            }
+            self.json.push("]}");
+            return Ok(());
+        }
         for (index, &key) in keys.enumerate() {
             let (module, name) = match graph.node(key) {
                 Node::Str(_) | Node::WideStr(_) => ("builtins", "str"),
@@ -707,20 +720,24 @@ impl<'g> Writer<'g> {
                 Node::Key(class, _) => graph.global_parts(class),
                 _ => return Err(io::ErrorKind::InvalidInput.into()),
             };
-            self.json.push(if index == 0 { "{" } else { ",{" });
-            let full = format!("{module}.{name}");
-            if let Some(&known) = self.key_classes.get(&full) {
-                self.reference(known);
-                continue;
-            }
-            let id = self.next_id();
-            self.key_classes.insert(full, id);
-            self.id_field(id);
-            self.names(module, name, "TypeNode");
-            self.json.push("}");
+            self.key_type(index, module, name);
         }
         self.json.push("]}");
         Ok(())
+    }
+
+    /// One type in a list of key types; each type is written once.
+    fn key_type(&mut self, index: usize, module: &'g str, name: &'g str) {
+        self.json.push(if index == 0 { "{" } else { ",{" });
+        if let Some(&known) = self.key_classes.get(&(module, name)) {
+            self.reference(known);
+            return;
+        }
+        let id = self.next_id();
+        self.key_classes.insert((module, name), id);
+        self.id_field(id);
+        self.names(module, name, "TypeNode");
+        self.json.push("}");
     }
 
     fn pair(&mut self, items: Items, index: usize) -> io::Result<()> {
@@ -741,7 +758,7 @@ impl<'g> Writer<'g> {
             Node::Bool(value) => out.extend_from_slice(value.to_string().as_bytes()),
             Node::None => out.extend_from_slice(b"null"),
             Node::BigInt(text) | Node::Key(_, text) => {
-                escape(&mut out, graph.text(text).as_bytes())
+                escape(&mut out, graph.text(text).as_bytes());
             }
             _ => return Err(io::ErrorKind::InvalidInput.into()),
         }
@@ -751,6 +768,12 @@ impl<'g> Writer<'g> {
         self.tasks.push(Task::Pairs(items, index.saturating_add(2)));
         self.fields(value)
     }
+}
+
+/// Whether all keys of a dict are text.
+fn is_text_dict(graph: &Graph, items: Items) -> bool {
+    let mut keys = graph.items(items).iter().step_by(2);
+    keys.all(|&key| matches!(graph.node(key), Node::Str(_) | Node::WideStr(_)))
 }
 
 /// A float as Python's `json` reads it back: the shortest digits that give the same float.

@@ -34,11 +34,11 @@ pub(crate) use arrays::is_scalar;
 
 use crate::error::{Error, Location};
 use crate::graph::{GlobalId, Graph, Node, NodeId};
-pub(crate) use value::{ArrayView, Arrays, Column, Value};
+pub(crate) use value::{ArrayView, Arrays, Value};
 
 /// Which rule a value breaks, and where.
-#[derive(Debug)]
-pub struct Refusal {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusal {
     pub(crate) node: NodeId,
     pub(crate) what: &'static str,
 }

@@ -227,11 +227,6 @@ impl<'a> Value<'a> {
         matches!(self.graph.node(self.node), Node::None)
     }
 
-    /// Whether the value is a dict (or a class made from one).
-    pub(crate) fn is_dict(self) -> bool {
-        matches!(self.graph.node(self.node), Node::Dict(..))
-    }
-
     /// A numpy array or numpy scalar.
     pub(crate) fn array(self) -> Option<ArrayView<'a>> {
         match self.graph.node(self.node) {
@@ -435,11 +430,6 @@ macro_rules! every {
 }
 
 impl Column<'_> {
-    /// Whether elements are of this kind and size, least significant byte first.
-    pub(crate) fn is(self, kind: Kind, itemsize: usize) -> bool {
-        self.dtype.kind() == kind && self.dtype.itemsize() == itemsize && self.dtype.is_little()
-    }
-
     /// Whether `test` holds for all elements. `None` where they are not integers or bools.
     /// An unsigned integer over 2^63 - 1 counts as 2^63 - 1.
     pub(crate) fn all_ints(self, mut test: impl FnMut(i64) -> bool) -> Option<bool> {

@@ -239,7 +239,7 @@ impl Tree<'_, '_> {
         let short = class.strip_prefix("builtins.").unwrap_or(&class).to_owned();
         match graph.node(id) {
             Node::Global(_) | Node::Function(_) => {
-                line.push(paint, format!("reference to {class}"))
+                line.push(paint, format!("reference to {class}"));
             }
             Node::Method(..) => line.push(paint, format!("method {class}")),
             Node::Array(..) | Node::Bytes(_) | Node::ByteArray(_) | Node::Sparse(..) => {
