@@ -36,6 +36,7 @@ import ctypes
 import faulthandler
 import gc
 import importlib.metadata
+import inspect
 import io
 import json
 import mmap
@@ -157,6 +158,10 @@ def specimens():
 
     def variant(word, pair):
         return f"{pair[0]}:{word}", pair[1]
+
+    # scikit-learn 1.7 gave it an argument whose default it warns about
+    known = inspect.signature(preprocessing.KBinsDiscretizer).parameters
+    quantile = {"quantile_method": "averaged_inverted_cdf"} if "quantile_method" in known else {}
 
     # trees
     yield fit(tree.DecisionTreeClassifier(max_depth=4, random_state=0), rows, labels)
@@ -391,7 +396,7 @@ def specimens():
             rows,
         ),
     )
-    yield fit(preprocessing.KBinsDiscretizer(3, quantile_method="averaged_inverted_cdf"), rows)
+    yield fit(preprocessing.KBinsDiscretizer(3, **quantile), rows)
     yield fit(preprocessing.PolynomialFeatures(2), rows)
     yield variant("sparse", fit(preprocessing.PolynomialFeatures(2), thin))
     yield fit(preprocessing.QuantileTransformer(n_quantiles=5), rows)
@@ -730,6 +735,12 @@ ATTRIBUTES = [
     "_check_n_features", "_fit_X", "_get_tags", "_tree", "_validate_X_predict", "_validate_data", "classes_", "dtype",
     "n_features_in_", "n_jobs", "n_outputs_", "predict", "shape", "transform", "tree_",
 ]  # fmt: skip
+STRINGS = {
+    "__class__": "list",
+    "__module__": "builtins",
+    "__loader__": "ListNode",
+    "__id__": 10**9,
+}
 LOADERS = [
     "BytearrayNode", "BytesNode", "CachedNode", "ConstructorFromReduceNode", "DTypeNode", "DefaultDictNode", "DictNode",
     "FunctionNode", "JsonNode", "ListNode", "LossNode", "MaskedArrayNode", "MethodNode", "NdArrayNode", "ObjectNode",
@@ -949,10 +960,14 @@ def change_json(parts, draw):
         if not keys or action == 4:
             new = draw.choice(ATTRIBUTES)
             held[new] = _at(json.loads(parts.schema), draw.choice(parts.paths["node"]))
-            if "key_types" in holder:  # one type for each key
-                holder["key_types"]["content"].append(
-                    {"__class__": "str", "__module__": "builtins", "__loader__": "TypeNode"}
-                )
+            if (
+                "key_types" in holder
+            ):  # one type for each key; a list that stands elsewhere is written anew
+                text = {"__class__": "str", "__module__": "builtins", "__loader__": "TypeNode"}
+                if "content" in holder["key_types"]:
+                    holder["key_types"]["content"].append(text)
+                else:
+                    holder["key_types"] = {**STRINGS, "content": [text] * len(held)}
             what = f"with {new!r}"
         elif action == 0:
             gone = draw.choice(keys)

@@ -148,8 +148,9 @@ def _nopickle() -> Library:
 
 
 def _nopickle_on_skops() -> Library:
-    import nopickle.skops
     import skops.io  # noqa: F401  without it there is no file to read
+
+    import nopickle.skops
 
     return Library(
         distribution="nopickle",

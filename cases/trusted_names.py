@@ -308,9 +308,9 @@ def inputs(estimator: Any, X: Any, y: Any) -> Iterator[tuple[Any, Any]]:
 
 def fitted_estimators() -> Iterator[Any]:
     """Give every estimator, unfitted and fitted, with each setting of each parameter."""
-    from skops.io.tests import test_persist
     from sklearn.base import clone
     from sklearn.utils._testing import set_random_state
+    from skops.io.tests import test_persist
 
     estimators = [*test_persist._tested_estimators(), *test_persist._unsupported_estimators()]
     for estimator in estimators:

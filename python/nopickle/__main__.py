@@ -1,12 +1,14 @@
 """The ``nopickle`` command: ``python -m nopickle``."""
 
+from __future__ import annotations
+
 import signal
 import sys
 
 from nopickle import _rust
 
 
-def main():
+def main() -> int:
     """Run the command line with the arguments of this process.
 
     Returns

@@ -1,7 +1,13 @@
 """The picture of a skops file in a terminal."""
 
+from __future__ import annotations
+
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _STYLES = {
     "cyan": "36",
@@ -45,16 +51,16 @@ class NodeInfo:
 
 
 def pretty_print_tree(
-    nodes_iter,
-    show,
+    nodes_iter: Iterable[NodeInfo],
+    show: str,
     *,
-    tag_safe="",
-    tag_unsafe="[UNSAFE]",
-    use_colors=True,
-    color_safe="cyan",
-    color_unsafe="orange1",
-    color_child_unsafe="magenta",
-):
+    tag_safe: str = "",
+    tag_unsafe: str = "[UNSAFE]",
+    use_colors: bool = True,
+    color_safe: str = "cyan",
+    color_unsafe: str = "orange1",
+    color_child_unsafe: str = "magenta",
+) -> None:
     """Print the objects of a skops file as a tree, one line each.
 
     Parameters
@@ -73,19 +79,23 @@ def pretty_print_tree(
     """
     colored = use_colors and sys.stdout.isatty()
     prefix = ""
-    previous = None
+    previous: int | None = None
     for node in nodes_iter:
-        first = previous is None
-        if not first and not _visible(node, show):
+        if previous is not None and not _visible(node, show):
             continue
         text = node.val
         tag = tag_safe if node.is_self_safe else tag_unsafe
         if tag:
             text += f" {tag}"
         if colored:
-            color = color_safe if node.is_safe else color_child_unsafe if node.is_self_safe else color_unsafe
+            if node.is_safe:
+                color = color_safe
+            elif node.is_self_safe:
+                color = color_child_unsafe
+            else:
+                color = color_unsafe
             text = f"\x1b[{_STYLES.get(color, '0')}m{text}\x1b[0m"
-        if first:
+        if previous is None:
             print(f"{node.key}: {text}")
         else:
             # One step back for every level that ended.
@@ -97,7 +107,7 @@ def pretty_print_tree(
         previous = node.level
 
 
-def _visible(node, show):
+def _visible(node: NodeInfo, show: str) -> bool:
     if show == "all":
         return True
     if show == "untrusted":

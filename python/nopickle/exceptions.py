@@ -3,6 +3,13 @@
 All of them derive from :class:`NopickleError`. Errors of the operating system stay ``OSError``.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = [
     "LimitExceededError",
     "MalformedModelError",
@@ -46,7 +53,7 @@ class UntrustedTypesError(NopickleError, TypeError):
         All refused names, sorted. Pass those that you have looked at as ``trusted``.
     """
 
-    def __init__(self, names, message=None):
+    def __init__(self, names: Iterable[str], message: str | None = None) -> None:
         self.names = list(names)
         if message is None:
             message = "untrusted names: " + ", ".join(self.names)
@@ -56,7 +63,7 @@ class UntrustedTypesError(NopickleError, TypeError):
             f"hint: look at each of these names; to load the model with them, pass trusted=[{listed}]"
         )
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[UntrustedTypesError], tuple[list[str], str]]:
         return type(self), (self.names, str(self).partition("\nhint: ")[0])
 
 

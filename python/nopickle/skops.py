@@ -9,17 +9,44 @@ Loading takes three steps, and nothing that the file names is imported before th
 3. the objects are built from what was checked.
 """
 
+from __future__ import annotations
+
+import contextlib
 import os
+from typing import TYPE_CHECKING, Any, Literal
 
 from nopickle import _rust
 from nopickle._visualize import NodeInfo, pretty_print_tree
 
-__all__ = ["NodeInfo", "dump", "dumps", "get_untrusted_types", "load", "loads", "pretty_print_tree", "visualize"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import TypeAlias
+
+    from _typeshed import ReadableBuffer, StrPath, SupportsRead, SupportsWrite
+
+    Trusted: TypeAlias = Iterable[str | Callable[..., object]] | type | None
+
+__all__ = [
+    "NodeInfo",
+    "dump",
+    "dumps",
+    "get_untrusted_types",
+    "load",
+    "loads",
+    "pretty_print_tree",
+    "visualize",
+]
 
 ZIP_STORED = 0
 
 
-def dump(obj, file, *, compression=ZIP_STORED, compresslevel=None):
+def dump(
+    obj: object,
+    file: StrPath | SupportsWrite[bytes],
+    *,
+    compression: int = ZIP_STORED,
+    compresslevel: int | None = None,
+) -> None:
     """Save an object as a skops file.
 
     Equal objects give equal bytes. A path gets its new content at once and whole: it is written to a
@@ -49,7 +76,7 @@ def dump(obj, file, *, compression=ZIP_STORED, compresslevel=None):
         file.write(_rust.skops_dumps(obj, compression, compresslevel))
 
 
-def dumps(obj, *, compression=ZIP_STORED, compresslevel=None):
+def dumps(obj: object, *, compression: int = ZIP_STORED, compresslevel: int | None = None) -> bytes:
     """Return an object as the bytes of a skops file.
 
     Parameters
@@ -73,7 +100,7 @@ def dumps(obj, *, compression=ZIP_STORED, compresslevel=None):
     return _rust.skops_dumps(obj, compression, compresslevel)
 
 
-def load(file, trusted=None):
+def load(file: StrPath | SupportsRead[bytes], trusted: Trusted = None) -> Any:
     """Load an object from a skops file.
 
     Parameters
@@ -106,7 +133,7 @@ def load(file, trusted=None):
     return _rust.skops_load(_input(file), _names(trusted))
 
 
-def loads(data, trusted=None):
+def loads(data: ReadableBuffer, trusted: Trusted = None) -> Any:
     """Load an object from the bytes of a skops file.
 
     Parameters
@@ -132,7 +159,11 @@ def loads(data, trusted=None):
     return _rust.skops_load(_bytes(data), _names(trusted))
 
 
-def get_untrusted_types(*, data=None, file=None):
+def get_untrusted_types(
+    *,
+    data: ReadableBuffer | None = None,
+    file: StrPath | SupportsRead[bytes] | None = None,
+) -> list[str]:
     """Return the names in a skops file that are not trusted by default. Nothing is imported.
 
     Parameters
@@ -161,7 +192,14 @@ def get_untrusted_types(*, data=None, file=None):
     return _rust.skops_untrusted(_bytes(data) if data else _input(file))
 
 
-def visualize(file, *, show="all", trusted=None, sink=pretty_print_tree, **kwargs):
+def visualize(
+    file: StrPath | SupportsRead[bytes] | bytes | bytearray | memoryview,
+    *,
+    show: Literal["all", "untrusted", "trusted"] = "all",
+    trusted: Trusted = None,
+    sink: Callable[..., object] = pretty_print_tree,
+    **kwargs: object,
+) -> None:
     """Show the objects in a skops file as a tree, and which of them are not trusted. Nothing is imported.
 
     Parameters
@@ -191,7 +229,7 @@ def visualize(file, *, show="all", trusted=None, sink=pretty_print_tree, **kwarg
     sink(iter([NodeInfo(*row) for row in rows]), show, **kwargs)
 
 
-def _bytes(data):
+def _bytes(data: ReadableBuffer) -> bytes:
     """Bytes that nobody can change while they are read."""
     if isinstance(data, bytes):
         return data
@@ -200,28 +238,26 @@ def _bytes(data):
     return bytes(memoryview(data))
 
 
-def _input(file):
+def _input(file: Any) -> bytes | int | str:
     """A path, the descriptor of a regular file, or all bytes of a file object."""
     if isinstance(file, (str, os.PathLike)):
         return os.fspath(file)
-    try:
+    # What a file that is written to has not handed on yet.
+    with contextlib.suppress(AttributeError, OSError, ValueError):
         file.flush()
-    except (AttributeError, OSError, ValueError):
-        pass  # not a file that is written to
     try:
-        descriptor = file.fileno()
+        descriptor: int | None = file.fileno()
     except (AttributeError, OSError):
         descriptor = None
     if descriptor is not None and os.path.isfile(f"/proc/self/fd/{descriptor}"):
         return descriptor
-    try:
+    # A stream that can't go back is read from where it stands.
+    with contextlib.suppress(AttributeError, OSError):
         file.seek(0)
-    except (AttributeError, OSError):
-        pass  # a stream that can't go back is read from where it stands
     return _bytes(file.read())
 
 
-def _names(trusted):
+def _names(trusted: Any) -> list[str]:
     """The names that a caller trusts."""
     if trusted is None:
         return []
@@ -235,7 +271,7 @@ def _names(trusted):
     return [_name(item) for item in trusted]
 
 
-def _name(item):
+def _name(item: object) -> str:
     """The name of a type, or the name itself."""
     if isinstance(item, str):
         return item

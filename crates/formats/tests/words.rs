@@ -12,7 +12,7 @@ fn words(source: &str) -> Vec<String> {
         .unwrap_or((source, ""));
     let lines = code
         .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
+        .filter(|line| !line.trim_start().starts_with("//") && !line.contains("reason = "));
     // Between quotes: every second piece. No literal of the readers holds a quote, and b'"' is taken out.
     let code = lines
         .collect::<Vec<_>>()

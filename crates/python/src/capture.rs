@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{
     PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PySet, PyString, PyTuple, PyType,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::errors::exception;
 
@@ -157,6 +157,8 @@ pub(crate) struct Capture<'py> {
     memo: FxHashMap<usize, NodeId>,
     alive: Vec<Bound<'py, PyAny>>,
     types: FxHashMap<usize, TypeFacts>,
+    /// Classes of which an object was found to be within Python's reach.
+    asked: FxHashSet<usize>,
     texts: FxHashMap<String, NodeId>,
     text_at: FxHashMap<usize, NodeId>,
     ints: FxHashMap<i64, NodeId>,
@@ -187,6 +189,7 @@ impl<'py> Capture<'py> {
             memo: FxHashMap::default(),
             alive: Vec::new(),
             types: FxHashMap::default(),
+            asked: FxHashSet::default(),
             texts: FxHashMap::default(),
             text_at: FxHashMap::default(),
             ints: FxHashMap::default(),
@@ -983,6 +986,17 @@ impl<'py> Capture<'py> {
                     self.nodes([reduced.get_item(1)?])?,
                 ));
             }
+        }
+        // pickle knows which objects are more than what Python sees of them: files, locks, iterators. One of
+        // each class is asked; scikit-learn's own need not be.
+        let (module, _) = self.graph.global_parts(facts.class);
+        if facts.plain_reduce
+            && !module.starts_with("sklearn.")
+            && self.asked.insert(address(&object.get_type()))
+            && let Err(error) = object.call_method1("__reduce_ex__", (2,))
+        {
+            let name = self.graph.name(facts.class);
+            return Err(self.unsupported(format!("objects of {name} are not supported: {}", error.value(self.py))));
         }
         let state = if facts.has_getstate {
             object.call_method0(pyo3::intern!(self.py, "__getstate__"))?

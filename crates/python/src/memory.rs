@@ -126,7 +126,11 @@ impl<'py> Allocator<'py> {
     /// Room for an array in memory that several arrays share: the array that holds it, and where.
     #[expect(unsafe_code, reason = "the address of an array's memory")]
     fn room(&mut self, bytes: usize) -> PyResult<Option<(Bound<'py, PyAny>, *mut u8)>> {
-        if self.slab.as_ref().is_none_or(|slab| slab.used + bytes > slab.length) {
+        if self
+            .slab
+            .as_ref()
+            .is_none_or(|slab| slab.used + bytes > slab.length)
+        {
             // What is left may not be worth the large pages that numpy asks for from 4 MiB on.
             if self.expected < SLAB_LEAST {
                 return Ok(None);
@@ -137,7 +141,9 @@ impl<'py> Allocator<'py> {
             let array = object.cast::<numpy::PyUntypedArray>()?;
             // SAFETY: the object is an array, so its data pointer may be read.
             let start = unsafe {
-                (*numpy::PyUntypedArrayMethods::as_array_ptr(array)).fields.data
+                (*numpy::PyUntypedArrayMethods::as_array_ptr(array))
+                    .fields
+                    .data
             };
             self.slab = Some(Slab {
                 start: start.cast(),
@@ -146,7 +152,9 @@ impl<'py> Allocator<'py> {
                 used: 0,
             });
         }
-        let Some(slab) = &mut self.slab else { return Ok(None) };
+        let Some(slab) = &mut self.slab else {
+            return Ok(None);
+        };
         if slab.used + bytes > slab.length {
             return Ok(None);
         }
@@ -201,7 +209,11 @@ impl<'py> Allocator<'py> {
             );
             let object = Bound::from_owned_ptr_or_err(self.py, pointer)?;
             if let Some((base, _)) = room
-                && PY_ARRAY_API.PyArray_SetBaseObject(self.py, object.as_ptr().cast(), base.into_ptr()) < 0
+                && PY_ARRAY_API.PyArray_SetBaseObject(
+                    self.py,
+                    object.as_ptr().cast(),
+                    base.into_ptr(),
+                ) < 0
             {
                 return Err(PyErr::fetch(self.py));
             }

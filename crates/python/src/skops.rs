@@ -86,9 +86,15 @@ pub(crate) fn skops_load<'py>(
     let mut allocator = Allocator::new(py);
     let transient = transient(plan.graph());
     let middle = plan.headers().iter().enumerate().filter(|(index, header)| {
-        !transient[*index] && plan.raw_kind(*index).is_none() && Allocator::is_middle(header.data_bytes)
+        !transient[*index]
+            && plan.raw_kind(*index).is_none()
+            && Allocator::is_middle(header.data_bytes)
     });
-    allocator.expect(middle.map(|(_, header)| header.data_bytes.next_multiple_of(64)).sum());
+    allocator.expect(
+        middle
+            .map(|(_, header)| header.data_bytes.next_multiple_of(64))
+            .sum(),
+    );
     let mut memory: Vec<Memory> = Vec::with_capacity(plan.headers().len());
     for (index, header) in plan.headers().iter().enumerate() {
         memory.push(match plan.raw_kind(index) {
@@ -112,7 +118,10 @@ fn transient(graph: &Graph) -> Vec<bool> {
         if !matches!(graph.node(id), Node::Construct(..)) {
             continue;
         }
-        let below = graph.children(id).iter().flat_map(|&part| graph.children(part));
+        let below = graph
+            .children(id)
+            .iter()
+            .flat_map(|&part| graph.children(part));
         for array in below.filter_map(|&part| graph.array_of(part)) {
             transient[array.index()] = true;
         }
@@ -188,7 +197,7 @@ pub(crate) fn skops_rows<'py>(
         // that grow without bound.
         for row in graph
             .outline(|name, role| policy.grants(name, role))
-            .repeats(1_000_000)
+            .repeats(10_000)
         {
             let label = match skops::look_bytes(&graph, row.node, &mut archive, &mut limits)? {
                 Some(bytes) => {

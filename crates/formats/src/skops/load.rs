@@ -1,14 +1,15 @@
 //! From a trusted graph to a verified one: headers, bytes, checksums, values.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::archive::{Archive, Source, open};
+use crate::dtype::Kind;
 use crate::error::{Error, Location};
 use crate::graph::{ArrayId, GlobalId, Graph, Node, Stored};
 use crate::limits::{Limits, spend};
 use crate::npy::{Dtypes, HEADER_LIMIT, Header, read_header_with};
 use crate::trust::TrustedGraph;
-use crate::verify::{self, Arrays};
+use crate::verify::{self, Arrays, Work};
 
 /// A trusted graph with the headers of its arrays: what memory its bytes need.
 #[derive(Debug)]
@@ -63,6 +64,15 @@ impl TrustedGraph {
             })
             .collect();
         plan.stored = plan.graph.stored().to_vec();
+        // `_is_array` of each npz, by its array.
+        let mut flags = HashMap::new();
+        for id in plan.graph.ids() {
+            if let Node::Sparse(..) = plan.graph.node(id)
+                && let Some(flag) = plan.graph.get(id, "_is_array").and_then(|flag| plan.graph.array_of(flag))
+            {
+                flags.insert(flag.index(), "_is_array.npy");
+            }
+        }
         let mut dtypes = Dtypes::default();
         for stored in plan.stored.clone() {
             let (header, head) = match stored {
@@ -82,6 +92,12 @@ impl TrustedGraph {
                 }
                 Stored::Memory => return Err(missing()),
             };
+            if let Some(name) = flags.get(&plan.headers.len())
+                && !(header.dtype.kind() == Kind::Bool && header.shape.is_empty())
+            {
+                let what = "the flag of a sparse array is not one bool";
+                return Err(Error::malformed("skops", Location::entry(name), what));
+            }
             plan.headers.push(header);
             plan.heads.push(head);
         }
@@ -312,6 +328,7 @@ impl<'a> ArrayPlan<'a> {
             Arrays {
                 headers: &self.headers,
                 bytes: &bytes,
+                work: &Work::default(),
             },
         )?;
         Ok(VerifiedGraph {
@@ -358,6 +375,7 @@ impl<B: AsRef<[u8]>> VerifiedGraph<B> {
         let arrays = Arrays {
             headers: &self.headers,
             bytes: &bytes,
+            work: &Work::default(),
         };
         verify::verify_as(&self.graph, arrays, class, name)
     }

@@ -222,6 +222,9 @@ fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
 /// What is left to write, innermost last.
 enum Task {
     Node(NodeId),
+    /// A node to which nothing may refer: skops reads the state of an object before the arguments of its
+    /// constructor, whichever stands first.
+    Bare(NodeId),
     Text(&'static str),
     /// Nodes of a list from an index on.
     Items(Items, usize),
@@ -303,6 +306,13 @@ impl<'g> Writer<'g> {
         while let Some(task) = self.tasks.pop() {
             match task {
                 Task::Text(text) => self.json.push(text),
+                Task::Bare(id) => {
+                    self.json.push("{");
+                    match self.ids.get(id.index()) {
+                        Some(0) if self.is_scalar(id) => self.value(id)?,
+                        _ => self.fields(id)?,
+                    }
+                }
                 Task::Node(id) => {
                     self.json.push("{");
                     self.fields(id)?;
@@ -405,10 +415,6 @@ impl<'g> Writer<'g> {
     }
 
     /// Writes a node's fields and its closing bracket; what stands inside becomes tasks.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "one flat match over the kinds of nodes"
-    )]
     fn fields(&mut self, id: NodeId) -> io::Result<()> {
         if let Some(&known) = self.ids.get(id.index())
             && known != 0
@@ -423,6 +429,28 @@ impl<'g> Writer<'g> {
             }
             self.id_field(new);
         }
+        self.value(id)
+    }
+
+    fn is_scalar(&self, id: NodeId) -> bool {
+        matches!(
+            self.graph.node(id),
+            Node::None
+                | Node::Bool(_)
+                | Node::Int(_)
+                | Node::BigInt(_)
+                | Node::Float(_)
+                | Node::Str(_)
+                | Node::WideStr(_)
+        )
+    }
+
+    /// Writes a node's fields but for its id.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one flat match over the kinds of nodes"
+    )]
+    fn value(&mut self, id: NodeId) -> io::Result<()> {
         match self.graph.node(id) {
             Node::None => self.scalar(b"null"),
             Node::Bool(true) => self.scalar(b"true"),
@@ -580,14 +608,22 @@ impl<'g> Writer<'g> {
             "quantile_forest._quantile_forest_fast.QuantileForest" => "QuantileForestNode",
             _ => "LossNode",
         };
+        let Node::Tuple(tuple, items) = self.graph.node(args) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
         self.class_fields(class, loader);
-        self.json.push(",\"__reduce__\":{\"args\":");
-        self.then([
-            Task::Node(args),
-            Task::Text("},\"content\":"),
-            Task::Node(state),
-            Task::Text("}"),
-        ]);
+        self.json.push(",\"__reduce__\":{\"args\":{");
+        self.class_fields(tuple, "TupleNode");
+        self.json.push(",\"content\":[");
+        self.then([Task::Text("]}},\"content\":"), Task::Node(state), Task::Text("}")]);
+        let mut tasks = Vec::new();
+        for (index, &arg) in self.graph.items(items).iter().enumerate() {
+            if index > 0 {
+                tasks.push(Task::Text(","));
+            }
+            tasks.push(Task::Bare(arg));
+        }
+        self.then(tasks);
         Ok(())
     }
 

@@ -253,6 +253,7 @@ pub(super) mod given {
             let arrays = Arrays {
                 headers: &building.headers,
                 bytes: &bytes,
+                work: &crate::verify::Work::default(),
             };
             let refused = verify(&building.graph, arrays, root).err();
             refused.map(|refusal| refusal.what)

@@ -33,8 +33,9 @@ mod vocabulary;
 pub(crate) use arrays::is_scalar;
 
 use crate::error::{Error, Location};
+use crate::limits::at_most;
 use crate::graph::{GlobalId, Graph, Node, NodeId};
-pub(crate) use value::{ArrayView, Arrays, Value};
+pub(crate) use value::{ArrayView, Arrays, Value, Work};
 
 /// Which rule a value breaks, and where.
 #[derive(Clone, Copy, Debug)]
@@ -552,7 +553,12 @@ pub(crate) fn verify(graph: &Graph, arrays: Arrays<'_>) -> Result<(), Error> {
             VERIFIERS.get(row).map(|row| row.1)
         })
         .collect();
+    // Honest files are looked at a few times over; objects that share large values again and again are not.
+    let bytes = arrays.bytes.iter().fold(0_usize, |all, bytes| all.saturating_add(bytes.len()));
+    let size = u64::try_from(bytes.saturating_add(graph.len())).unwrap_or(u64::MAX);
+    let budget = size.saturating_mul(100).saturating_add(100_000_000);
     for id in graph.ids() {
+        at_most(budget, arrays.work.done(), "work of verification")?;
         let Some(class) = graph.class(id) else {
             continue;
         };

@@ -1,5 +1,7 @@
 //! What a verifier sees of a node.
 
+use std::cell::Cell;
+
 use super::Refusal;
 use crate::dtype::{DType, Kind};
 use crate::graph::{Graph, Node, NodeId};
@@ -10,6 +12,25 @@ use crate::npy::Header;
 pub(crate) struct Arrays<'a> {
     pub(crate) headers: &'a [Header],
     pub(crate) bytes: &'a [&'a [u8]],
+    pub(crate) work: &'a Work,
+}
+
+/// How much verifiers have looked at: values, and the bytes of arrays.
+///
+/// Objects may share what they hold, so the work is not bounded by the size of the file.
+#[derive(Debug, Default)]
+pub(crate) struct Work(Cell<u64>);
+
+impl Work {
+    fn add(&self, amount: usize) {
+        let amount = u64::try_from(amount).unwrap_or(u64::MAX);
+        self.0.set(self.0.get().saturating_add(amount));
+    }
+
+    /// All work so far.
+    pub(crate) fn done(&self) -> u64 {
+        self.0.get()
+    }
 }
 
 /// One node, with the whole graph and the bytes of its arrays.
@@ -104,6 +125,7 @@ impl<'a> Value<'a> {
             Node::ObjectArray(..) => children.get(1..).unwrap_or_default(),
             _ => return None,
         };
+        self.arrays.work.add(items.len());
         Some(items.iter().map(|&id| self.at(id)).collect())
     }
 
@@ -120,6 +142,7 @@ impl<'a> Value<'a> {
 
     /// Keys and values of a dict.
     pub(crate) fn entries(self) -> Option<Vec<(Self, Self)>> {
+        self.arrays.work.add(self.graph.children(self.node).len());
         match self.graph.node(self.node) {
             Node::Dict(_, items) => Some(
                 self.graph
@@ -230,10 +253,14 @@ impl<'a> Value<'a> {
     /// A numpy array or numpy scalar.
     pub(crate) fn array(self) -> Option<ArrayView<'a>> {
         match self.graph.node(self.node) {
-            Node::Array(_, array) => Some(ArrayView {
-                header: self.arrays.headers.get(array.index())?,
-                bytes: self.arrays.bytes.get(array.index())?,
-            }),
+            Node::Array(_, array) => {
+                let bytes = self.arrays.bytes.get(array.index())?;
+                self.arrays.work.add(bytes.len());
+                Some(ArrayView {
+                    header: self.arrays.headers.get(array.index())?,
+                    bytes,
+                })
+            }
             _ => None,
         }
     }
@@ -255,6 +282,7 @@ impl<'a> Value<'a> {
 
     /// All values that stand directly in this one: keys and items, state and arguments.
     pub(crate) fn children(self) -> impl Iterator<Item = Self> {
+        self.arrays.work.add(self.graph.children(self.node).len());
         self.graph
             .children(self.node)
             .iter()
