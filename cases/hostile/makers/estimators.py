@@ -39,7 +39,6 @@ def other_cases():
     saved_model.put("vocabulary_list", "vocabulary_", to=listing())
     saved_model = Saved("tfidf_vectorizer", vectorizer(feature_extraction.text.TfidfVectorizer()))
     saved_model.put("idf_short", "_tfidf", "idf_", to=np.ones(1))
-    saved_model.put("pattern_explodes", "token_pattern", to="(a+)+$")
 
     saved_model = Saved(
         "dict_vectorizer", feature_extraction.DictVectorizer().fit([{"a": 1.0, "b": 2.0}])

@@ -996,7 +996,13 @@ impl<'py> Capture<'py> {
             && let Err(error) = object.call_method1("__reduce_ex__", (2,))
         {
             let name = self.graph.name(facts.class);
-            return Err(self.unsupported(format!("objects of {name} are not supported: {}", error.value(self.py))));
+            return Err(self.unsupported(format!(
+                "objects of {name} are not supported: {}",
+                error.value(self.py)
+            )));
+        }
+        if !facts.has_getstate && object.getattr_opt("__dict__")?.is_none() {
+            return self.reduced_object(object, facts);
         }
         let state = if facts.has_getstate {
             object.call_method0(pyo3::intern!(self.py, "__getstate__"))?
@@ -1033,6 +1039,42 @@ impl<'py> Capture<'py> {
             }
         }
         Ok(Node::Object(facts.class, self.nodes([state])?))
+    }
+}
+
+impl<'py> Capture<'py> {
+    /// An object without `__dict__` on Python 3.10, which has no `object.__getstate__`: what that would give
+    /// stands in the reduced form.
+    fn reduced_object(&mut self, object: &Bound<'py, PyAny>, facts: TypeFacts) -> PyResult<Node> {
+        let out_of_reach = |capture: &Self| {
+            let name = capture.graph.name(facts.class);
+            capture.unsupported(format!(
+                "objects of {name} are not supported: their state is out of Python's reach"
+            ))
+        };
+        let reduced = object.call_method1("__reduce_ex__", (2,));
+        let Ok(Ok(reduced)) = reduced.map(Bound::cast_into::<PyTuple>) else {
+            return Err(out_of_reach(self));
+        };
+        let made = reduced
+            .get_item(0)?
+            .getattr("__name__")
+            .and_then(|name| name.extract::<String>());
+        let Ok(args) = reduced.get_item(1)?.cast_into::<PyTuple>() else {
+            return Err(out_of_reach(self));
+        };
+        let state = reduced.iter().nth(2).filter(|state| !state.is_none());
+        let more = reduced.iter().skip(3).any(|part| !part.is_none());
+        let by_new =
+            made.ok().as_deref() == Some("__newobj__") && args.get_item(0)?.is(object.get_type());
+        if more || !by_new || (args.len() > 1 && state.is_some()) {
+            return Err(out_of_reach(self));
+        }
+        if args.len() > 1 {
+            let rest = args.get_slice(1, args.len()).into_any();
+            return Ok(Node::Construct(facts.class, self.nodes([rest])?));
+        }
+        Ok(Node::Object(facts.class, self.nodes(state)?))
     }
 }
 

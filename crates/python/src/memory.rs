@@ -5,6 +5,7 @@ use std::sync::Arc;
 use nopickle_formats::npy::Header;
 use nopickle_formats::{DType, Field};
 use numpy::npyffi::{self, PY_ARRAY_API};
+use numpy::{PyArrayDescrMethods, PyUntypedArrayMethods};
 use pyo3::exceptions::PyMemoryError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -220,6 +221,12 @@ impl<'py> Allocator<'py> {
             object
         };
         let array = object.cast::<numpy::PyUntypedArray>()?;
+        // All of its memory will be filled, and nothing else.
+        if array.len() * array.dtype().itemsize() != header.data_bytes {
+            return Err(PyMemoryError::new_err(
+                "numpy made an array of another size",
+            ));
+        }
         // SAFETY: the object is an array, so its data pointer may be read.
         let start = unsafe {
             (*numpy::PyUntypedArrayMethods::as_array_ptr(array))

@@ -167,7 +167,8 @@ fn usual_header(
     })
 }
 
-/// Bytes of all elements; `None` where that is more than memory can be.
+/// Bytes of all elements; `None` where elements take no bytes (numpy would give them some, which nobody
+/// fills) or there are more than memory can be.
 fn size(dtype: &DType, shape: &[usize]) -> Option<usize> {
     // numpy multiplies the lengths other than zero (PyArray_NewFromDescr).
     let bytes = shape
@@ -176,7 +177,11 @@ fn size(dtype: &DType, shape: &[usize]) -> Option<usize> {
         .try_fold(dtype.itemsize(), |bytes, &length| bytes.checked_mul(length))
         .filter(|&bytes| isize::try_from(bytes).is_ok() && shape.len() <= 64)
         .filter(|_| shape.iter().all(|&length| isize::try_from(length).is_ok()))?;
-    Some(if shape.contains(&0) { 0 } else { bytes })
+    match (shape.contains(&0), dtype.itemsize()) {
+        (true, _) => Some(0),
+        (false, 0) => None,
+        (false, _) => Some(bytes),
+    }
 }
 
 /// Reads the dict of a header; `data_offset` is where the elements start.
@@ -219,6 +224,13 @@ fn parse_header(text: &str, data_offset: usize, entry: &str) -> Result<Header, E
     };
     let dtype = literal.dtype(descr, 0)?;
     let shape = literal.lengths(shape)?;
+    if dtype.itemsize() == 0 && !shape.contains(&0) {
+        return Err(Error::unsupported(
+            Location::entry(entry),
+            "dtype, its elements take no bytes",
+            dtype.to_string(),
+        ));
+    }
     let data_bytes = size(&dtype, &shape)
         .ok_or_else(|| literal.malformed("the shape is larger than memory can be"))?;
     Ok(Header {

@@ -68,7 +68,10 @@ impl TrustedGraph {
         let mut flags = HashMap::new();
         for id in plan.graph.ids() {
             if let Node::Sparse(..) = plan.graph.node(id)
-                && let Some(flag) = plan.graph.get(id, "_is_array").and_then(|flag| plan.graph.array_of(flag))
+                && let Some(flag) = plan
+                    .graph
+                    .get(id, "_is_array")
+                    .and_then(|flag| plan.graph.array_of(flag))
             {
                 flags.insert(flag.index(), "_is_array.npy");
             }

@@ -1309,14 +1309,11 @@ impl<'b> Build<'b, '_, '_, '_> {
             let class = if self.is("numpy", "ndarray") {
                 self.global()?
             } else {
-                // A scalar of numpy's is made from its element; other classes are called with the array.
+                // Made from the array alone: a scalar from its element, a matrix as a view. Other classes are called.
                 let is_scalar =
                     crate::verify::is_scalar(&format!("{}.{}", self.module, self.class));
-                self.refer(if is_scalar {
-                    Role::Instance
-                } else {
-                    Role::Call
-                })?
+                let is_view = is_scalar || self.is("numpy", "matrix");
+                self.refer(if is_view { Role::Instance } else { Role::Call })?
             };
             return Ok(Node::Array(class, array));
         }
@@ -1382,7 +1379,10 @@ impl<'b> Build<'b, '_, '_, '_> {
         }
         self.reader.limits.nodes = left;
         // numpy frees an array inside an array by recursion, without Python's guard of the call stack.
-        let inner = level.iter().filter_map(|item| self.reader.array_depth.get(item)).max();
+        let inner = level
+            .iter()
+            .filter_map(|item| self.reader.array_depth.get(item))
+            .max();
         let depth = inner.copied().unwrap_or(0).saturating_add(1);
         at_most(ARRAY_DEPTH, depth, "arrays of objects inside each other")?;
         self.reader.array_depth.insert(self.open.id, depth);

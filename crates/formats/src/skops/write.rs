@@ -615,7 +615,11 @@ impl<'g> Writer<'g> {
         self.json.push(",\"__reduce__\":{\"args\":{");
         self.class_fields(tuple, "TupleNode");
         self.json.push(",\"content\":[");
-        self.then([Task::Text("]}},\"content\":"), Task::Node(state), Task::Text("}")]);
+        self.then([
+            Task::Text("]}},\"content\":"),
+            Task::Node(state),
+            Task::Text("}"),
+        ]);
         let mut tasks = Vec::new();
         for (index, &arg) in self.graph.items(items).iter().enumerate() {
             if index > 0 {

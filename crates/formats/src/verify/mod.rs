@@ -9,6 +9,7 @@ mod attributes;
 mod binary_tree;
 mod birch;
 mod brute_force;
+mod calls;
 mod clusters;
 mod decomposition;
 mod distance_metric;
@@ -33,8 +34,8 @@ mod vocabulary;
 pub(crate) use arrays::is_scalar;
 
 use crate::error::{Error, Location};
-use crate::limits::at_most;
 use crate::graph::{GlobalId, Graph, Node, NodeId};
+use crate::limits::at_most;
 pub(crate) use value::{ArrayView, Arrays, Value, Work};
 
 /// Which rule a value breaks, and where.
@@ -60,6 +61,12 @@ pub(crate) const VERIFIERS: &[(&str, Verify)] = &[
     ("_loss.CyHalfTweedieLossIdentity", linear_losses::verify),
     ("_loss.CyHuberLoss", linear_losses::verify),
     ("_loss.CyPinballLoss", linear_losses::verify),
+    ("builtins.frozenset", calls::items),
+    ("builtins.range", calls::range),
+    ("collections.Counter", calls::items),
+    ("collections.OrderedDict", calls::items),
+    ("numpy.ma.MaskedArray", calls::masked),
+    ("numpy.ma.core.MaskedArray", calls::masked),
     ("numpy.random.BitGenerator", random::refuse_alone),
     ("numpy.random.Generator", random::verify),
     ("numpy.random.MT19937", random::refuse_alone),
@@ -554,7 +561,10 @@ pub(crate) fn verify(graph: &Graph, arrays: Arrays<'_>) -> Result<(), Error> {
         })
         .collect();
     // Honest files are looked at a few times over; objects that share large values again and again are not.
-    let bytes = arrays.bytes.iter().fold(0_usize, |all, bytes| all.saturating_add(bytes.len()));
+    let bytes = arrays
+        .bytes
+        .iter()
+        .fold(0_usize, |all, bytes| all.saturating_add(bytes.len()));
     let size = u64::try_from(bytes.saturating_add(graph.len())).unwrap_or(u64::MAX);
     let budget = size.saturating_mul(100).saturating_add(100_000_000);
     for id in graph.ids() {
@@ -566,10 +576,11 @@ pub(crate) fn verify(graph: &Graph, arrays: Arrays<'_>) -> Result<(), Error> {
             continue;
         }
         arrays::verify(graph, arrays, id).map_err(|refusal| unverified(graph, id, refusal))?;
+        let object = Value::new(graph, arrays, id);
+        calls::scalar(object).map_err(|refusal| unverified(graph, id, refusal))?;
         let Some(Some(row)) = rows.get(class.index()) else {
             continue;
         };
-        let object = Value::new(graph, arrays, id);
         attributes::refuse_other_arrays(object)
             .and_then(|()| row(object))
             .map_err(|refusal| unverified(graph, id, refusal))?;

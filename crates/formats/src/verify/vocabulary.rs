@@ -32,7 +32,25 @@ const NUMBERS: &[&str] = &[
 /// - No attribute stands before a method that reads the vocabulary.
 pub(super) fn verify(vectorizer: Value<'_>) -> Result<(), Refusal> {
     refuse_names(vectorizer, METHODS)?;
+    ngrams(vectorizer)?;
     columns_of(vectorizer, "vocabulary_")
+}
+
+/// What the analyzers of scikit-learn 1.9.1 (`feature_extraction/text.py`, `_word_ngrams`, `_char_ngrams`) rely on:
+/// they count from the first number to the second, whatever they are.
+///
+/// - `ngram_range` is a pair of integers, 1 <= first <= second <= 1000.
+fn ngrams(vectorizer: Value<'_>) -> Result<(), Refusal> {
+    let Some(range) = vectorizer.get("ngram_range") else {
+        return Ok(());
+    };
+    let pair: Option<Vec<i64>> = range
+        .items()
+        .and_then(|items| items.into_iter().map(Value::int).collect());
+    match pair.as_deref() {
+        Some(&[first, last]) if 1 <= first && first <= last && last <= 1000 => Ok(()),
+        _ => Err(range.refuse("ngram_range is not a pair of numbers from 1 to 1000")),
+    }
 }
 
 /// What `MultiLabelBinarizer._transform` of scikit-learn 1.9.1 (`preprocessing/_label.py`) relies on: `_cached_dict`
@@ -51,6 +69,7 @@ pub(super) fn verify_label_cache(binarizer: Value<'_>) -> Result<(), Refusal> {
 /// - `n_features` is in 1..=2^31 - 1.
 pub(super) fn verify_hasher(hasher: Value<'_>) -> Result<(), Refusal> {
     refuse_names(hasher, &[])?;
+    ngrams(hasher)?;
     match hasher.get("n_features") {
         Some(count)
             if !count
