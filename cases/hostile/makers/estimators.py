@@ -37,6 +37,9 @@ def other_cases():
     saved_model.put("index_twice", "vocabulary_", "red", to=0)
     saved_model.put("index_text", "vocabulary_", "red", to="0")
     saved_model.put("vocabulary_list", "vocabulary_", to=listing())
+    saved_model.put("ngrams_from_below", "ngram_range", to=pair(leaf(-(1 << 64)), leaf(2)))
+    saved_model.put("ngrams_huge", "ngram_range", to=pair(leaf(1), leaf(1 << 40)))
+    saved_model.put("ngrams_list", "ngram_range", to=listing(leaf(1)))
     saved_model = Saved("tfidf_vectorizer", vectorizer(feature_extraction.text.TfidfVectorizer()))
     saved_model.put("idf_short", "_tfidf", "idf_", to=np.ones(1))
 
@@ -248,6 +251,10 @@ def more_estimator_cases():
     saved_model.put("dropped_past_end", "_drop_idx_after_grouping", to=objects(leaf(9), leaf(0)))
     saved_model = Saved("polynomial", preprocessing.PolynomialFeatures(2).fit(inputs))
     saved_model.put("interaction_text", "interaction_only", to="no")
+    saved_model.put("degree_huge", "_max_degree", to=1 << 62)
+    saved_model.put("degree_12", "_max_degree", to=12)
+    saved_model.put("degree_negative", "_min_degree", to=-(1 << 62))
+    saved_model.put("degree_text", "_max_degree", to="2")
 
     saved_model = Saved("sgd", linear_model.SGDClassifier(random_state=0).fit(inputs, labels))
     saved_model.put("coefficients_narrow", "coef_", to=np.ones((3, 1)))

@@ -5,7 +5,7 @@
 
 use nopickle_formats::{ArrayId, GlobalId, Graph, Items, Node, NodeId};
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::PyOverflowError;
+use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{
     PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PySet, PyString, PyTuple, PyType,
@@ -54,6 +54,7 @@ enum Kind {
     DType,
     DefaultDict,
     Dict,
+    Enum,
     Function,
     Generator,
     List,
@@ -367,6 +368,9 @@ impl<'py> Capture<'py> {
                 decided = true;
             }
         }
+        if matches!(class.get_type().name()?.to_str()?, "EnumMeta" | "EnumType") {
+            kind = Kind::Enum;
+        }
         let (module, name) = module_and_name(&class)?;
         let plain = self.py.get_type::<PyAny>();
         let facts = TypeFacts {
@@ -528,6 +532,11 @@ impl<'py> Capture<'py> {
                 Node::Construct(class, self.nodes([reduced.get_item(1)?, state])?)
             }
             Kind::Loss => self.loss(object, class)?,
+            // A member of an enum is its class called with its value.
+            Kind::Enum => {
+                let args = PyTuple::new(py, [object.getattr("value")?])?;
+                Node::Construct(class, self.nodes([args.into_any()])?)
+            }
             Kind::Constructed => {
                 let state = object.getattr("__dict__")?;
                 Node::Object(class, self.nodes([state])?)
@@ -994,6 +1003,7 @@ impl<'py> Capture<'py> {
             && !module.starts_with("sklearn.")
             && self.asked.insert(address(&object.get_type()))
             && let Err(error) = object.call_method1("__reduce_ex__", (2,))
+            && error.is_instance_of::<PyTypeError>(self.py)
         {
             let name = self.graph.name(facts.class);
             return Err(self.unsupported(format!(

@@ -197,7 +197,7 @@ pub(crate) fn skops_rows<'py>(
         // that grow without bound.
         for row in graph
             .outline(|name, role| policy.grants(name, role))
-            .repeats(10_000)
+            .repeats(5_000)
         {
             let label = match skops::look_bytes(&graph, row.node, &mut archive, &mut limits)? {
                 Some(bytes) => {

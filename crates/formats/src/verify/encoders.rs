@@ -283,9 +283,61 @@ pub(super) fn verify_polynomial(features: Value<'_>) -> Result<(), Refusal> {
         Some(only) if !only.int().is_some_and(|only| (0..=1).contains(&only)) => {
             Err(only.refuse("interaction_only is not a bool"))
         }
-        _ => Ok(()),
+        _ => degrees(features),
     }
 }
+
+/// What `PolynomialFeatures.transform` counts through: for sparse input every degree up to `_max_degree`, for each row.
+///
+/// - The number of columns that the degrees give (`_num_combinations`) is `n_output_features_`, at most 10,000,000.
+fn degrees(features: Value<'_>) -> Result<(), Refusal> {
+    let number = |name: &str| features.get(name).and_then(Value::int);
+    let Some(outputs) = number("n_output_features_") else {
+        // Not fitted: `fit` looks at the parameters.
+        return Ok(());
+    };
+    let parts = (
+        number("n_features_in_"),
+        number("_min_degree"),
+        number("_max_degree"),
+    );
+    let (Some(inputs), Some(least), Some(most)) = parts else {
+        return Err(
+            features.refuse("the degrees of polynomial features are not those of its columns")
+        );
+    };
+    let only = features.get("interaction_only").and_then(Value::int) == Some(1);
+    let bias = features.get("include_bias").and_then(Value::int) != Some(0);
+    let mut columns = i128::from(bias);
+    // The number of monomials of one degree, from the one before it.
+    let mut monomials: i128 = 1;
+    let (inputs, least, most) = (i128::from(inputs), i128::from(least), i128::from(most));
+    let mut degree: i128 = 1;
+    while degree <= most && columns <= COLUMNS && monomials != 0 {
+        let factor = if only {
+            inputs.saturating_sub(degree).saturating_add(1)
+        } else {
+            inputs.saturating_add(degree).saturating_sub(1)
+        };
+        monomials = monomials
+            .saturating_mul(factor.max(0))
+            .checked_div(degree)
+            .unwrap_or(0);
+        if degree >= least {
+            columns = columns.saturating_add(monomials);
+        }
+        degree = degree.saturating_add(1);
+    }
+    let counted =
+        degree > most || (monomials == 0 && most <= inputs.saturating_mul(2).saturating_add(100));
+    if counted && columns == i128::from(outputs) && columns <= COLUMNS {
+        return Ok(());
+    }
+    Err(features.refuse("the degrees of polynomial features are not those of its columns"))
+}
+
+/// Most columns of polynomial features.
+const COLUMNS: i128 = 10_000_000;
 
 #[cfg(test)]
 mod tests {
