@@ -48,6 +48,7 @@ pub fn read(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Graph, Err
         ids: HashMap::default(),
         id_log: Vec::new(),
         keys: HashMap::default(),
+        grid: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
         array_depth: HashMap::default(),
         names: HashMap::default(),
         buffer: Vec::new(),
@@ -142,6 +143,8 @@ struct Reader<'a, 'r, 's> {
     ids: HashMap<i64, NodeId, RandomState>,
     id_log: Vec<(i64, NodeId)>,
     keys: HashMap<String, NodeId, RandomState>,
+    /// Items that arrays of objects of more than one dimension may still have.
+    grid: u64,
     /// How many arrays of objects stand inside each other, down from each.
     array_depth: HashMap<NodeId, u64, RandomState>,
     names: HashMap<(Cow<'a, str>, Cow<'a, str>), GlobalId, RandomState>,
@@ -1351,7 +1354,7 @@ impl<'b> Build<'b, '_, '_, '_> {
         {
             return Err(self.malformed("an array of objects has other lengths than its shape"));
         }
-        let mut left = self.reader.limits.nodes;
+        let mut left = self.reader.grid;
         let graph = &self.reader.graph;
         let mut level: Vec<NodeId> = self.children.to_vec();
         for &length in lengths.iter().skip(1) {
@@ -1367,17 +1370,17 @@ impl<'b> Build<'b, '_, '_, '_> {
                         self.malformed("an array of objects has other lengths than its shape")
                     );
                 }
-                // One list may stand for many: what it makes is paid for.
+                // One list may stand for many, but not for more items than the file has bytes.
                 spend(
                     &mut left,
                     u64::try_from(length).unwrap_or(u64::MAX),
-                    "number of nodes",
+                    "items of arrays of objects",
                 )?;
                 next.extend_from_slice(graph.items(items));
             }
             level = next;
         }
-        self.reader.limits.nodes = left;
+        self.reader.grid = left;
         // numpy frees an array inside an array by recursion, without Python's guard of the call stack.
         let inner = level
             .iter()

@@ -330,7 +330,8 @@ fn degrees(features: Value<'_>) -> Result<(), Refusal> {
     }
     let counted =
         degree > most || (monomials == 0 && most <= inputs.saturating_mul(2).saturating_add(100));
-    if counted && columns == i128::from(outputs) && columns <= COLUMNS {
+    let ordered = 0 <= least && least <= most;
+    if ordered && counted && columns == i128::from(outputs) && columns <= COLUMNS {
         return Ok(());
     }
     Err(features.refuse("the degrees of polynomial features are not those of its columns"))
