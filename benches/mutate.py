@@ -1679,10 +1679,8 @@ def run(options):
     guard(0)
     guard_wide()
 
-    jobs = [
-        (subjects[number % len(subjects)], number // len(subjects))
-        for number in range(options.count)
-    ]
+    numbers = range(options.first, options.first + options.count)
+    jobs = [(subjects[number % len(subjects)], number // len(subjects)) for number in numbers]
     outcomes = collections.Counter()
     details = collections.defaultdict(collections.Counter)
     by_estimator = collections.defaultdict(collections.Counter)
@@ -1753,6 +1751,7 @@ def run(options):
         "library": options.library,
         "trust_all": options.trust_all,
         "seed": options.seed,
+        "first": options.first,
         "files": len(jobs),
         "written_by": options.files,
         "estimators": len(subjects),
@@ -1842,6 +1841,7 @@ def arguments(given=None):
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--count", type=int, default=10_000, help="how many files (default 10,000)")
+    parser.add_argument("--first", type=int, default=0, help="which file is the first (default 0)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--library", choices=("nopickle", "skops"), default="nopickle")
     parser.add_argument(

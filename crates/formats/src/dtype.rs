@@ -85,6 +85,10 @@ impl DType {
             Kind::Unicode => count.checked_mul(4)?,
             _ => count,
         };
+        // numpy counts the bytes of an element of text in 31 bits.
+        if i32::try_from(itemsize).is_err() {
+            return None;
+        }
         if !row.2.is_empty() && !row.2.contains(&itemsize) {
             return None;
         }
