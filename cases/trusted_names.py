@@ -7,12 +7,14 @@
                                               where one does not fit its role
     python cases/trusted_names.py --survey    print the names that scikit-learn's models hold here
                                               and that nobody decided on; exit 1 where there are any
+    python cases/trusted_names.py --ufuncs    call every ufunc of the list with awkward numbers; exit 1
+                                              where one crashes, does not end or runs out of memory
 
 What is decided stands in ``trusted_names.toml``. The first two need nothing but Python, so the
-list never depends on what happens to be installed. ``--roles`` and ``--survey`` are for a new
-release of scikit-learn, numpy or scipy: install it, run both, look at what they print, and put
-each name into a group or under ``kept_out``. ``--survey`` needs skops with its tests, pytest and
-pandas; it fits every estimator with the settings that its parameters allow (some minutes).
+list never depends on what happens to be installed. The other three are for a new release of
+scikit-learn, numpy or scipy: install it, run them, look at what they print, and put each name into
+a group or under ``kept_out``. ``--survey`` needs skops with its tests, pytest and pandas; it fits
+every estimator with the settings that its parameters allow. Each takes some minutes.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import importlib
 import inspect
 import io
 import json
+import os
 import re
 import signal
 import sys
@@ -512,6 +515,81 @@ def survey() -> int:
     return 1 if undecided else 0
 
 
+# Ufuncs
+
+NUMBERS = (
+    0.0, 1.0, -1.0, 0.5, 2.0, 3.0, -2.5, 0.999, -7.0, 20.0, 50.0, 200.0, 499.0, 1000.5, 1e5, -1e5,
+    2.0**31, 2.0**31 - 1, -(2.0**31), 1e18, -1e18, 1e-300, 1e300, -1e300,
+    float("inf"), float("-inf"), float("nan"),
+)  # fmt: skip
+CALLS = 5000
+SECONDS = 3
+
+
+def call_ufuncs(names: list[str]) -> int:
+    """Call ufuncs with awkward numbers; what is called next is written to the start of stdout."""
+    import resource
+
+    import numpy as np
+
+    np.seterr(all="ignore")
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+    rng = np.random.RandomState(0)
+    for name in names:
+        ufunc = found(name)
+        for kind in "dlD":
+            if not any(types.startswith(kind) for types in ufunc.types):
+                continue
+            count = len(NUMBERS) ** ufunc.nin
+            picked = rng.randint(count, size=CALLS) if count > CALLS else np.arange(count)
+            digits = [picked // len(NUMBERS) ** place % len(NUMBERS) for place in range(ufunc.nin)]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                columns = [np.array(NUMBERS)[digit].astype(kind) for digit in digits]
+            for numbers in zip(*columns, strict=True):
+                line = f"{name}({', '.join(map(str, numbers))})".ljust(400)
+                os.pwrite(sys.stdout.fileno(), line.encode(), 0)
+                signal.setitimer(signal.ITIMER_PROF, SECONDS)  # the default action ends the process
+                try:
+                    ufunc(*numbers)
+                except (TypeError, ValueError):
+                    pass
+                finally:
+                    signal.setitimer(signal.ITIMER_PROF, 0)
+    return 0
+
+
+def ufuncs() -> int:
+    """Print the ufuncs of the list that a number crashes, or keeps busy."""
+    import subprocess
+    import tempfile
+
+    import numpy as np
+
+    groups, _ = read_table()
+    names = [
+        name
+        for group in groups
+        for name in group.names
+        if group.role == "value" and isinstance(found(name), np.ufunc)
+    ]
+    wrong, tried = 0, len(names)
+    while names:
+        with tempfile.TemporaryFile() as calls:
+            command = [sys.executable, __file__, "--call-ufuncs", *names]
+            child = subprocess.run(command, stdout=calls, stderr=subprocess.DEVNULL, check=False)
+            if child.returncode == 0:
+                break
+            last = os.pread(calls.fileno(), 400, 0).decode().strip()
+        wrong += 1
+        signalled = signal.Signals(-child.returncode).name if child.returncode < 0 else "an exception"
+        ended = f"takes more than {SECONDS} s" if signalled == "SIGPROF" else f"ends in {signalled}"
+        print(f"{last} {ended}")
+        names = names[names.index(last.partition("(")[0]) + 1 :]
+    print(f"{tried} ufuncs, {wrong} that are not harmless", file=sys.stderr)
+    return 1 if wrong else 0
+
+
 def main() -> int:
     """Do what the arguments say."""
     parser = argparse.ArgumentParser(description="The default list of trusted names.")
@@ -529,7 +607,14 @@ def main() -> int:
     choice.add_argument(
         "--survey", action="store_const", const=survey, dest="do", help="print names to decide on"
     )
-    return (parser.parse_args().do or write)()
+    choice.add_argument(
+        "--ufuncs", action="store_const", const=ufuncs, dest="do", help="call each ufunc of the list"
+    )
+    choice.add_argument("--call-ufuncs", nargs="+", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.call_ufuncs:
+        return call_ufuncs(arguments.call_ufuncs)
+    return (arguments.do or write)()
 
 
 if __name__ == "__main__":

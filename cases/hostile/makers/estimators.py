@@ -321,6 +321,7 @@ def more_estimator_cases():
             to=np.ascontiguousarray(leaves[:, :, :0]),
         )
         saved_model.put("sparse_flag", "forest_", "args", 3, to=True)
+        saved_model.put("args_short", "forest_", "args", to=pair(leaf(1)))
 
     saved_model = Saved("random_state_2", np.random.RandomState(3))
     saved_model.put("key_of_zeros", "state", "key", to=np.zeros(624, "<u4"))

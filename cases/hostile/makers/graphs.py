@@ -867,3 +867,25 @@ def deep_cases():
         "skops/levels_of_object_arrays",
         model((before + begins + json.dumps(leaf(1)) + ends + after).encode()),
     )
+
+
+def rest_cases():
+    """What one of the above would have hidden."""
+
+    def put(name, root, entries=()):
+        keep(f"skops/{name}", model(whole(root), entries))
+
+    put("leaf_number_cut", listing({**leaf(1), "content": "1."}))
+    put("leaf_exponent_cut", listing({**leaf(1), "content": "1e"}))
+    text = leaf("3")
+    put(
+        "call_range_of_text",
+        node("ConstructorFromReduceNode", "builtins", "range", content=pair(text)),
+    )
+    seeds = node("ConstructorFromReduceNode", "numpy.random", "MT19937", content=pair(leaf(1)))
+    put("call_bit_generator", listing(seeds))
+    shape = pair(leaf(1 << 40), leaf(1 << 40))
+    matrix = node(
+        "ConstructorFromReduceNode", "scipy.sparse._csr", "csr_matrix", content=pair(shape)
+    )
+    put("call_sparse", matrix)

@@ -182,6 +182,7 @@ def more_npy_cases():
     put("header_text_open", npy("{'descr': '<f8", two))
     put("header_escape_unknown", npy("{'descr': '\\q', " + rest, two))
     put("header_escape_sign", npy("{'descr': '\\x+1', " + rest, two))
+    put("header_cut", npy(header(), b"", length=200))
     put("header_comma_missing", npy("{'descr': '<f8' " + rest, two))
 
 

@@ -297,3 +297,17 @@ def more_hist_cases():
         field="feature_idx",
     )
     saved_model.plus("hides_a_check", "_raw_predict", to=node("FunctionNode", "numpy", "asarray"))
+
+
+def tree_alone_cases():
+    """A tree without an estimator that is looked at before it."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    inputs, labels, _ = rows()
+    fitted = DecisionTreeClassifier(max_depth=2, random_state=0).fit(inputs, labels)
+    saved_model = Saved("tree_alone", fitted.tree_)
+    saved_model.put("n_features_text", "args", 0, to="3")
+    saved_model.put("n_features_negative", "args", 0, to=-1)
+    saved_model.put("n_classes_float", "args", 1, to=np.array([3.0]))
+    saved_model.put("n_outputs_huge", "args", 2, to=1 << 62)
+    saved_model.put("args_short", "args", to=pair(leaf(3)))
