@@ -522,7 +522,7 @@ NUMBERS = (
     2.0**31, 2.0**31 - 1, -(2.0**31), 1e18, -1e18, 1e-300, 1e300, -1e300,
     float("inf"), float("-inf"), float("nan"),
 )  # fmt: skip
-CALLS = 5000
+CALLS = 20_000
 SECONDS = 3
 
 
