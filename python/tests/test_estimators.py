@@ -28,8 +28,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import BallTree, KDTree
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from skops import io as stock
 
-from nopickle import skops
+from nopickle import _rust, skops
 from nopickle.exceptions import UntrustedTypesError
 
 NAMES = [case.name for case in cases()]
@@ -77,6 +78,14 @@ def test_the_loaded_estimator_holds_what_it_holds_after_pickle(name):
     told = differences(unpickled(name), loaded)
     # numpy 1's pickles of seeds, too, change the type of a value: what was saved counts as well.
     assert not told or not differences(fitted(name)[0], loaded, layout=False), told
+
+
+@every_estimator
+def test_the_names_for_stock_skops_are_all_that_it_asks_for(name):
+    estimator, _ = fitted(name)
+    data = skops.dumps(estimator)
+    _, listed = _rust.skops_check(data, skops.get_untrusted_types(data=data), 1 << 30)
+    assert set(stock.get_untrusted_types(data=data)) <= set(listed)
 
 
 @every_estimator

@@ -18,5 +18,5 @@ pub use graph::{
     bytes_label,
 };
 pub use limits::Limits;
-pub use trust::{Policy, TrustedGraph, default_names};
+pub use trust::{Policy, TrustedGraph, default_names, refused_packages};
 pub use verify::verified_classes;

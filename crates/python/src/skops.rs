@@ -1,11 +1,14 @@
 //! `nopickle.skops`: the line between Python objects and skops files.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::PathBuf;
 
 use nopickle_formats::archive::{self, Compression, FileSink, Sink, Source};
 use nopickle_formats::skops::{self, ArrayData, VerifiedGraph};
-use nopickle_formats::{Graph, Limits, Node, Policy, Role, bytes_label};
+use nopickle_formats::{
+    Error, Graph, Limits, Node, NodeId, Policy, Refused, Role, Untrusted, bytes_label,
+};
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -66,14 +69,19 @@ fn policy(trusted: Vec<String>) -> Policy {
     policy
 }
 
-/// The object in a skops file.
+/// The object in a skops file. `requested` are names that the model itself asks for.
 #[pyfunction]
+#[pyo3(signature = (input, trusted, requested = Vec::new()))]
 pub(crate) fn skops_load<'py>(
     py: Python<'py>,
     input: Input<'py>,
     trusted: Vec<String>,
+    requested: Vec<String>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let policy = policy(trusted);
+    let mut policy = policy(trusted);
+    for name in &requested {
+        policy.request(name);
+    }
     let source = input.source(py)?;
     let planned = py.detach(|| {
         let mut limits = Limits::default();
@@ -136,15 +144,30 @@ fn verify_added(py: Python<'_>, verified: &VerifiedGraph<Memory>, policy: &Polic
     let mut seen = Vec::new();
     for reference in graph.references() {
         let (class, name) = (reference.global, graph.name(reference.global));
-        let added = policy.reason(name, reference.role) == Some("added");
-        if !added || reference.role == Role::Value || seen.contains(&class) {
+        let requested = match policy.reason(name, reference.role) {
+            Some("added") if reference.role != Role::Value => false,
+            Some("requested") => true,
+            _ => continue,
+        };
+        if seen.contains(&class) {
             continue;
         }
         seen.push(class);
         let object = import(py, graph, class)?;
         let Ok(object) = object.cast_into::<PyType>() else {
+            if requested {
+                return Err(not_granted(py, graph, name, reference.node));
+            }
             continue;
         };
+        if requested {
+            // Reached by another name, it may be a class that no request can name.
+            let (module, own) = module_and_name(&object)?;
+            let mut own_policy = Policy::default();
+            if !own_policy.request(&format!("{module}.{own}")) {
+                return Err(not_granted(py, graph, name, reference.node));
+            }
+        }
         for base in object.mro() {
             let Ok(base) = base.cast_into::<PyType>() else {
                 continue;
@@ -159,6 +182,54 @@ fn verify_added(py: Python<'_>, verified: &VerifiedGraph<Memory>, policy: &Polic
         }
     }
     Ok(())
+}
+
+/// The refusal of a name that the model asks for and that is not a class of its own package.
+fn not_granted(py: Python<'_>, graph: &Graph, name: &str, node: NodeId) -> PyErr {
+    let refused = Refused {
+        name: name.to_owned(),
+        offset: graph.place(node),
+    };
+    let untrusted = Untrusted {
+        entry: graph.entry().to_owned(),
+        names: vec![refused],
+    };
+    raise(py, Error::Untrusted(untrusted))
+}
+
+/// Decides on the names in a skops file and verifies its values, without the objects. A file whose
+/// arrays are larger than `verify_up_to` bytes in all is decided on by its names only.
+///
+/// Gives all names of code in the file, and those that stock skops has to be told to trust.
+#[pyfunction]
+pub(crate) fn skops_check<'py>(
+    py: Python<'py>,
+    input: Input<'py>,
+    trusted: Vec<String>,
+    verify_up_to: usize,
+) -> PyResult<(Vec<String>, Vec<String>)> {
+    let policy = policy(trusted);
+    let source = input.source(py)?;
+    py.detach(|| {
+        let mut limits = Limits::default();
+        let mut archive = archive::open(source, &mut limits)?;
+        let graph = skops::read(&mut archive, &mut limits)?;
+        let names: BTreeSet<&str> = graph
+            .references()
+            .iter()
+            .map(|reference| graph.name(reference.global))
+            .collect();
+        let names = names.into_iter().map(str::to_owned).collect();
+        let stock = skops::stock_untrusted(&graph);
+        let stock = stock.into_iter().map(str::to_owned).collect();
+        let plan = graph.trust(&policy)?.plan(&mut archive, &mut limits)?;
+        let sizes = plan.headers().iter().map(|header| header.data_bytes);
+        if sizes.fold(0, usize::saturating_add) <= verify_up_to {
+            plan.verify_in_memory(&mut archive)?;
+        }
+        Ok((names, stock))
+    })
+    .map_err(|error| raise(py, error))
 }
 
 /// The names in a skops file that are not trusted, sorted.

@@ -117,13 +117,7 @@ impl TrustedGraph {
         archive: &mut Archive<'_>,
         limits: &mut Limits,
     ) -> Result<VerifiedGraph<Vec<u8>>, Error> {
-        let plan = self.plan(archive, limits)?;
-        let buffers = plan
-            .headers()
-            .iter()
-            .map(|header| vec![0; header.data_bytes])
-            .collect();
-        plan.verify(archive, buffers)
+        self.plan(archive, limits)?.verify_in_memory(archive)
     }
 }
 
@@ -290,6 +284,19 @@ impl<'a> ArrayPlan<'a> {
             self.nested.push(inner);
         }
         Ok(())
+    }
+
+    /// [`ArrayPlan::verify`] with memory of its own for the bytes.
+    ///
+    /// # Errors
+    /// Those of [`ArrayPlan::verify`].
+    pub fn verify_in_memory(
+        self,
+        archive: &mut Archive<'_>,
+    ) -> Result<VerifiedGraph<Vec<u8>>, Error> {
+        let sizes = self.headers.iter().map(|header| header.data_bytes);
+        let buffers = sizes.map(|size| vec![0; size]).collect();
+        self.verify(archive, buffers)
     }
 
     /// Reads the bytes of every array into `buffers` (one for each of [`ArrayPlan::headers`], of its

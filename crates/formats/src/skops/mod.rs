@@ -8,9 +8,11 @@ mod load;
 mod loaders;
 mod look;
 mod read;
+mod stock;
 mod write;
 
 pub use load::{ArrayPlan, VerifiedGraph};
 pub use look::{Head, Looked, PROTOCOLS, head, look, look_bytes, node_kinds};
 pub use read::read;
+pub use stock::stock_untrusted;
 pub use write::{ArrayData, Prepared, prepare, write};

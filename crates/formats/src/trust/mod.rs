@@ -2,4 +2,4 @@
 
 mod policy;
 
-pub use policy::{Policy, TrustedGraph, default_names};
+pub use policy::{Policy, TrustedGraph, default_names, refused_packages};

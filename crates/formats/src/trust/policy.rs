@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
 
 use crate::error::{Refused, Untrusted};
-use crate::graph::{Graph, Role};
+use crate::graph::{Graph, Node, Reference, Role};
 
 /// The default list: one name and its role per line, sorted by name.
 const DEFAULT: &str = include_str!("default.txt");
+
+/// Packages whose names a model cannot ask for, one per line, sorted.
+const REFUSED: &str = include_str!("refused.txt");
 
 /// The default list as rows, sorted by name: name and role.
 ///
@@ -42,6 +45,7 @@ pub fn default_names() -> &'static [(&'static str, Role)] {
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     added: HashSet<String>,
+    requested: HashSet<String>,
 }
 
 impl Policy {
@@ -50,18 +54,53 @@ impl Policy {
         self.added.insert(name.to_owned());
     }
 
+    /// Grants a class that the model itself asks for, unless it is of a package that the default list
+    /// covers: of Python's own library and of scikit-learn, numpy and the like, the list is all that is
+    /// granted. A function is never granted so.
+    ///
+    /// Returns whether the request was taken; a refused one changes nothing.
+    ///
+    /// ```
+    /// use nopickle_formats::Policy;
+    /// let mut policy = Policy::default();
+    /// assert!(policy.request("my_package.Scaler"));
+    /// assert!(!policy.request("subprocess.Popen"));
+    /// ```
+    pub fn request(&mut self, name: &str) -> bool {
+        let package = name.split('.').next().unwrap_or(name);
+        let refused = refused_packages().binary_search(&package).is_ok();
+        if !refused {
+            self.requested.insert(name.to_owned());
+        }
+        !refused
+    }
+
+    /// Whether a class is granted because the model asked for it.
+    pub fn grants_request(&self, name: &str) -> bool {
+        self.requested.contains(name)
+    }
+
     /// Whether a name may be used in a role. Each role includes the ones before it.
     pub fn grants(&self, name: &str, role: Role) -> bool {
         self.added.contains(name) || default_role(name).is_some_and(|granted| granted >= role)
     }
 
-    /// Why a name is granted: `default`, `added`, or `None` where it is not.
+    /// Why a name is granted: `default`, `added`, `requested` (for a class), or `None` where it is not.
     pub fn reason(&self, name: &str, role: Role) -> Option<&'static str> {
         if default_role(name).is_some_and(|granted| granted >= role) {
             return Some("default");
         }
-        self.added.contains(name).then_some("added")
+        if self.added.contains(name) {
+            return Some("added");
+        }
+        self.requested.contains(name).then_some("requested")
     }
+}
+
+/// Packages whose names a model cannot ask for: Python's own library, and the libraries of the default list.
+pub fn refused_packages() -> &'static [&'static str] {
+    static ROWS: OnceLock<Vec<&'static str>> = OnceLock::new();
+    ROWS.get_or_init(|| REFUSED.lines().collect())
 }
 
 /// The role that the default list grants a name.
@@ -106,7 +145,8 @@ impl Graph {
                 continue;
             };
             let granted = *known.get_or_insert_with(|| policy.grants(name, reference.role));
-            if !granted {
+            let asked = || policy.grants_request(name) && self.is_class_reference(reference);
+            if !granted && !asked() {
                 let place = self.place(reference.node);
                 let first = refused.entry(name).or_insert(place);
                 *first = (*first).min(place);
@@ -119,6 +159,12 @@ impl Graph {
                 offset,
             })
             .collect()
+    }
+
+    /// Whether a name is used as a class: as one of which an instance is made, or as a type that stands
+    /// as a value. A function, a method and what `functools.partial` calls are not.
+    fn is_class_reference(&self, reference: &Reference) -> bool {
+        reference.role != Role::Value || matches!(self.node(reference.node), Node::Global(_))
     }
 
     /// Decides on every name in the graph.
@@ -149,6 +195,51 @@ mod tests {
             let (_, role) = line.split_once(' ').unwrap();
             assert!(matches!(role, "call" | "instance" | "value"), "{line}");
         }
+    }
+
+    #[test]
+    fn the_refused_packages_are_sorted_and_cover_the_default_list() {
+        let packages = refused_packages();
+        assert!(packages.windows(2).all(|pair| pair[0] < pair[1]));
+        for (name, _) in default_names() {
+            let package = name.split('.').next().unwrap();
+            assert!(packages.contains(&package), "{package}");
+        }
+    }
+
+    #[test]
+    fn a_request_grants_a_class_and_no_function_and_nothing_of_a_covered_package() {
+        let mut policy = Policy::default();
+        assert!(policy.request("mine.Scaler"));
+        for name in [
+            "os.system",
+            "builtins.eval",
+            "sklearn.tree._splitter.BestSplitter",
+            "nt.system",
+        ] {
+            assert!(!policy.request(name), "{name}");
+        }
+        let graph = |node: fn(crate::graph::GlobalId) -> Node, role| {
+            let mut graph = Graph::new("schema.json");
+            let class = graph.global("mine", "Scaler").unwrap();
+            let node = graph.push(node(class), 0).unwrap();
+            graph.refer(class, role, node);
+            graph
+        };
+        assert!(
+            graph(Node::Global, Role::Value)
+                .untrusted(&policy)
+                .is_empty()
+        );
+        assert!(
+            !graph(Node::Function, Role::Value)
+                .untrusted(&policy)
+                .is_empty()
+        );
+        assert!(
+            !policy.grants("mine.Scaler", Role::Instance),
+            "only where the node is looked at"
+        );
     }
 
     #[test]
