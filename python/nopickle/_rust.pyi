@@ -10,6 +10,7 @@ __all__ = [
     "skops_dump",
     "skops_dumps",
     "skops_load",
+    "skops_names",
     "skops_rows",
     "skops_untrusted",
 ]
@@ -27,6 +28,7 @@ def skops_dumps(object: object, method: int, level: int | None) -> bytes: ...
 def skops_load(
     input: bytes | int | str | PathLike[str], trusted: list[str], requested: list[str] = []
 ) -> Any: ...
+def skops_names(input: bytes | int | str | PathLike[str]) -> tuple[list[str], list[str]]: ...
 def skops_rows(
     input: bytes | int | str | PathLike[str], trusted: list[str]
 ) -> list[tuple[int, str, str, bool, bool, bool]]: ...

@@ -53,18 +53,22 @@ class UntrustedTypesError(NopickleError, TypeError):
         All refused names, sorted. Pass those that you have looked at as ``trusted``.
     """
 
-    def __init__(self, names: Iterable[str], message: str | None = None) -> None:
+    def __init__(
+        self, names: Iterable[str], message: str | None = None, argument: str = "trusted"
+    ) -> None:
         self.names = list(names)
+        self._argument = argument
         if message is None:
             message = "untrusted names: " + ", ".join(self.names)
         listed = ", ".join(repr(name) for name in self.names)
         super().__init__(
             f"{message}\n"
-            f"hint: look at each of these names; to load the model with them, pass trusted=[{listed}]"
+            f"hint: look at each of these names; to load the model with them, pass "
+            f"{argument}=[{listed}]"
         )
 
-    def __reduce__(self) -> tuple[type[UntrustedTypesError], tuple[list[str], str]]:
-        return type(self), (self.names, str(self).partition("\nhint: ")[0])
+    def __reduce__(self) -> tuple[type[UntrustedTypesError], tuple[list[str], str, str]]:
+        return type(self), (self.names, str(self).partition("\nhint: ")[0], self._argument)
 
 
 class UnsupportedTypeError(NopickleError, TypeError):

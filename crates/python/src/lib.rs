@@ -25,6 +25,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(skops::skops_dump, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_dumps, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_load, module)?)?;
+    module.add_function(wrap_pyfunction!(skops::skops_names, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_rows, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_untrusted, module)?)?;
     module.add_function(wrap_pyfunction!(cli, module)?)?;

@@ -197,10 +197,42 @@ fn not_granted(py: Python<'_>, graph: &Graph, name: &str, node: NodeId) -> PyErr
     raise(py, Error::Untrusted(untrusted))
 }
 
+/// All names of code in a graph, and those that stock skops has to be told to trust; both sorted.
+fn names(graph: &Graph) -> (Vec<String>, Vec<String>) {
+    let all: BTreeSet<&str> = graph
+        .references()
+        .iter()
+        .map(|reference| graph.name(reference.global))
+        .collect();
+    let owned = |name: &str| name.to_owned();
+    (
+        all.into_iter().map(owned).collect(),
+        skops::stock_untrusted(graph)
+            .into_iter()
+            .map(owned)
+            .collect(),
+    )
+}
+
+/// All names of code in a skops file, and those that stock skops has to be told to trust.
+#[pyfunction]
+pub(crate) fn skops_names<'py>(
+    py: Python<'py>,
+    input: Input<'py>,
+) -> PyResult<(Vec<String>, Vec<String>)> {
+    let source = input.source(py)?;
+    py.detach(|| {
+        let mut limits = Limits::default();
+        let mut archive = archive::open(source, &mut limits)?;
+        Ok(names(&skops::read(&mut archive, &mut limits)?))
+    })
+    .map_err(|error| raise(py, error))
+}
+
 /// Decides on the names in a skops file and verifies its values, without the objects. A file whose
 /// arrays are larger than `verify_up_to` bytes in all is decided on by its names only.
 ///
-/// Gives all names of code in the file, and those that stock skops has to be told to trust.
+/// Gives what [`skops_names`] gives.
 #[pyfunction]
 pub(crate) fn skops_check<'py>(
     py: Python<'py>,
@@ -214,20 +246,13 @@ pub(crate) fn skops_check<'py>(
         let mut limits = Limits::default();
         let mut archive = archive::open(source, &mut limits)?;
         let graph = skops::read(&mut archive, &mut limits)?;
-        let names: BTreeSet<&str> = graph
-            .references()
-            .iter()
-            .map(|reference| graph.name(reference.global))
-            .collect();
-        let names = names.into_iter().map(str::to_owned).collect();
-        let stock = skops::stock_untrusted(&graph);
-        let stock = stock.into_iter().map(str::to_owned).collect();
+        let names = names(&graph);
         let plan = graph.trust(&policy)?.plan(&mut archive, &mut limits)?;
         let sizes = plan.headers().iter().map(|header| header.data_bytes);
         if sizes.fold(0, usize::saturating_add) <= verify_up_to {
             plan.verify_in_memory(&mut archive)?;
         }
-        Ok((names, stock))
+        Ok(names)
     })
     .map_err(|error| raise(py, error))
 }
