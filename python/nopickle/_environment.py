@@ -226,7 +226,8 @@ def environment(
     constraints: list[str] = []
     if given_conda_env is not None:
         if isinstance(given_conda_env, (str, os.PathLike)):
-            conda: dict[str, Any] = _rust.yaml_read(os.fspath(given_conda_env))
+            with open(given_conda_env, "rb") as file:
+                conda: dict[str, Any] = _rust.yaml_loads(file.read())
         elif isinstance(given_conda_env, dict):
             conda = dict(given_conda_env)
         else:
@@ -272,8 +273,8 @@ def write(
         ],
         "dependencies": [f"-r {REQUIREMENTS}"],
     }
-    _rust.yaml_write(os.path.join(folder, CONDA_ENV), dict(conda))
-    _rust.yaml_write(os.path.join(folder, PYTHON_ENV), python_env)
+    _write_text(os.path.join(folder, CONDA_ENV), _rust.yaml_dumps(dict(conda), True))
+    _write_text(os.path.join(folder, PYTHON_ENV), _rust.yaml_dumps(python_env, False))
     _write_text(os.path.join(folder, REQUIREMENTS), "\n".join(requirements))
     if constraints:
         _write_text(os.path.join(folder, CONSTRAINTS), "\n".join(constraints))

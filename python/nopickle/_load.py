@@ -89,7 +89,7 @@ def load(
             )
         if code is not None:
             _reach(os.path.join(folder, code))
-        return _unpickle(path, serialization_format)
+        return _unpickle(folder, entry, serialization_format)
     if serialization_format != "skops":
         raise MlflowException(
             f"Unrecognized serialization format: {serialization_format}. Please specify one of the "
@@ -100,10 +100,14 @@ def load(
     if code is not None and allowed:
         _reach(os.path.join(folder, code))
     own = [] if trusted is None else list(trusted)
+    # Opened beneath the folder without following links, so that what is read is what was looked at.
+    descriptor = _rust.folder_open(folder, entry)
     try:
-        return _rust.skops_load(path, own, names)
+        return _rust.skops_load(descriptor, own, names)
     except UntrustedTypesError as error:
         raise _with_hint(error) from None
+    finally:
+        os.close(descriptor)
 
 
 def _with_hint(error: UntrustedTypesError) -> UntrustedTypesError:
@@ -111,19 +115,19 @@ def _with_hint(error: UntrustedTypesError) -> UntrustedTypesError:
     return UntrustedTypesError(error.names, message, argument="skops_trusted_types")
 
 
-def _unpickle(path: str, serialization_format: str) -> Any:
+def _unpickle(folder: str, entry: str, serialization_format: str) -> Any:
     """Call Python's unpickler, the only place that does, after the switch was asked."""
     _logger.warning(
         "Loading '%s' with %s: a pickle runs what its author wrote. Log the model with "
         "serialization_format='skops' to load it without.",
-        path,
+        os.path.join(folder, entry),
         serialization_format,
     )
     if serialization_format == "cloudpickle":
         import cloudpickle as unpickler  # noqa: TID251
     else:
         import pickle as unpickler  # noqa: TID251
-    with open(path, "rb") as file:
+    with open(_rust.folder_open(folder, entry), "rb") as file:
         return unpickler.load(file)  # noqa: S301
 
 

@@ -1,4 +1,4 @@
-"""The Rust half of nopickle; `nopickle.skops` and the `nopickle` command are made of these functions."""
+"""The Rust half of nopickle; its modules and the `nopickle` command are made of these functions."""
 
 from os import PathLike
 from typing import Any
@@ -6,6 +6,16 @@ from typing import Any
 __all__ = [
     "__version__",
     "cli",
+    "environment_write",
+    "folder_files",
+    "folder_open",
+    "folder_read",
+    "mlmodel_dumps",
+    "mlmodel_loads",
+    "mlmodel_payload",
+    "mlmodel_read",
+    "mlmodel_write",
+    "requirements_loads",
     "skops_check",
     "skops_dump",
     "skops_dumps",
@@ -13,11 +23,30 @@ __all__ = [
     "skops_names",
     "skops_rows",
     "skops_untrusted",
+    "yaml_dumps",
+    "yaml_loads",
 ]
 
 __version__: str
 
 def cli(arguments: list[str]) -> int: ...
+def environment_write(
+    folder: str | PathLike[str],
+    requirements: list[str],
+    python: str,
+    pip: str | None,
+    setuptools: str | None,
+    wheel: str | None,
+) -> None: ...
+def folder_files(folder: str | PathLike[str], name: str) -> list[tuple[str, int]]: ...
+def folder_open(folder: str | PathLike[str], name: str) -> int: ...
+def folder_read(folder: str | PathLike[str], name: str) -> bytes: ...
+def mlmodel_dumps(document: dict[str, Any]) -> str: ...
+def mlmodel_loads(text: bytes) -> dict[str, Any]: ...
+def mlmodel_payload(folder: str | PathLike[str], flavor: str) -> dict[str, Any]: ...
+def mlmodel_read(folder: str | PathLike[str]) -> dict[str, Any]: ...
+def mlmodel_write(folder: str | PathLike[str], document: dict[str, Any]) -> None: ...
+def requirements_loads(text: str) -> list[str]: ...
 def skops_check(
     input: bytes | int | str | PathLike[str], trusted: list[str], verify_up_to: int
 ) -> tuple[list[str], list[str]]: ...
@@ -33,3 +62,5 @@ def skops_rows(
     input: bytes | int | str | PathLike[str], trusted: list[str]
 ) -> list[tuple[int, str, str, bool, bool, bool]]: ...
 def skops_untrusted(input: bytes | int | str | PathLike[str]) -> list[str]: ...
+def yaml_dumps(document: dict[Any, Any], sort_keys: bool) -> str: ...
+def yaml_loads(text: bytes) -> Any: ...

@@ -431,13 +431,10 @@ def load_model(
 
 def _load_folder(folder: str, trusted: list[str] | None) -> Any:
     payload = _rust.mlmodel_payload(folder, FLAVOR_NAME)
+    # MLflow before 2.0 wrote no format, and pickles.
+    written = payload["format"] or SERIALIZATION_FORMAT_PICKLE
     return _load.load(
-        folder,
-        payload["entry"],
-        payload["serialization_format"],
-        payload["requested"],
-        payload["code"],
-        trusted,
+        folder, payload["entry"], written, payload["trusted_types"], payload["code"], trusted
     )
 
 

@@ -9,6 +9,8 @@ pub struct Location {
     pub entry: String,
     /// The byte offset inside the entry (after inflating), where one is known.
     pub offset: Option<u64>,
+    /// Line and column of a text, both from 1 on, where they are known.
+    pub line: Option<(u64, u64)>,
 }
 
 impl Location {
@@ -16,7 +18,7 @@ impl Location {
     pub fn entry(name: &str) -> Self {
         Self {
             entry: name.to_owned(),
-            offset: None,
+            ..Self::default()
         }
     }
 
@@ -25,6 +27,16 @@ impl Location {
         Self {
             entry: name.to_owned(),
             offset: Some(offset),
+            ..Self::default()
+        }
+    }
+
+    /// One letter of a text: line and column, both from 1 on.
+    pub fn line(name: &str, line: u64, column: u64) -> Self {
+        Self {
+            entry: name.to_owned(),
+            line: Some((line, column)),
+            ..Self::default()
         }
     }
 }
@@ -36,6 +48,9 @@ impl fmt::Display for Location {
         } else {
             &self.entry
         })?;
+        if let Some((line, column)) = self.line {
+            write!(f, ":{line}:{column}")?;
+        }
         match self.offset {
             Some(offset) => write!(f, "@{offset}"),
             None => Ok(()),
@@ -49,7 +64,7 @@ pub enum Error {
     /// The bytes break the rules of their own format: get the file again.
     #[error("{at}: malformed {format}: {what}")]
     Malformed {
-        /// The format whose rule is broken: `zip`, `npy`, `skops`.
+        /// The format whose rule is broken: `zip`, `npy`, `skops`, `mlmodel`.
         format: &'static str,
         /// Where.
         at: Location,

@@ -6,6 +6,7 @@ mod dtype;
 mod error;
 mod graph;
 mod limits;
+pub mod mlflow;
 pub mod npy;
 pub mod skops;
 mod trust;

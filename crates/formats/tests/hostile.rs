@@ -24,6 +24,7 @@ fn small_limits() -> Limits {
         inflated_bytes: 1 << 20,
         array_bytes: 1 << 20,
         schema_bytes: 1 << 20,
+        text_bytes: 64 << 10,
         depth: 200,
         nodes: 20_000,
         reread_bytes: 1 << 20,

@@ -4,6 +4,7 @@ mod capture;
 mod errors;
 mod materialize;
 mod memory;
+mod mlflow;
 mod skops;
 
 use std::ffi::OsString;
@@ -29,5 +30,17 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(skops::skops_rows, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_untrusted, module)?)?;
     module.add_function(wrap_pyfunction!(cli, module)?)?;
+    module.add_function(wrap_pyfunction!(mlflow::environment_write, module)?)?;
+    module.add_function(wrap_pyfunction!(mlflow::folder_files, module)?)?;
+    module.add_function(wrap_pyfunction!(mlflow::folder_open, module)?)?;
+    module.add_function(wrap_pyfunction!(mlflow::folder_read, module)?)?;
+    module.add_function(wrap_pyfunction!(mlflow::mlmodel_dumps, module)?)?;
+    module.add_function(wrap_pyfunction!(mlflow::mlmodel_loads, module)?)?;
+    module.add_function(wrap_pyfunction!(mlflow::mlmodel_payload, module)?)?;
+    module.add_function(wrap_pyfunction!(mlflow::mlmodel_read, module)?)?;
+    module.add_function(wrap_pyfunction!(mlflow::mlmodel_write, module)?)?;
+    module.add_function(wrap_pyfunction!(mlflow::requirements_loads, module)?)?;
+    module.add_function(wrap_pyfunction!(mlflow::yaml_dumps, module)?)?;
+    module.add_function(wrap_pyfunction!(mlflow::yaml_loads, module)?)?;
     Ok(())
 }

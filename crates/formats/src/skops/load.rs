@@ -358,6 +358,7 @@ fn inside<T>(name: &str, result: Result<T, Error>) -> Result<T, Error> {
             format!("{name}/{}", at.entry)
         },
         offset: at.offset,
+        line: at.line,
     };
     result.map_err(|error| match error {
         Error::Malformed { format, at, what } => Error::Malformed {

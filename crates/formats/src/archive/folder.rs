@@ -1,0 +1,416 @@
+//! A folder as named entries, opened beneath its root: no link is followed, and only regular files are read.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use foldhash::fast::RandomState;
+
+use crate::error::{Error, Location};
+use crate::limits::{Limits, at_most, spend};
+
+/// The kind of an entry, as the folder itself says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+}
+
+/// A file below a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderEntry {
+    /// The path from the root, with `/` between its parts.
+    pub name: String,
+    /// The bytes of the file.
+    pub size: u64,
+}
+
+/// A folder whose entries are opened beneath it, part by part, without following links.
+///
+/// The path of the folder itself is the caller's: links in it are followed.
+#[derive(Debug)]
+pub struct Folder {
+    root: system::Handle,
+    path: PathBuf,
+}
+
+/// Folders below folders that a walk goes into.
+const DEPTH: usize = 64;
+
+impl Folder {
+    /// Opens a folder.
+    ///
+    /// # Errors
+    ///
+    /// `Io` where it is missing, is not a folder, or may not be read.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self {
+            root: system::open_root(path)?,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Where the folder is, as it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What stands at a path, which is checked as [`Folder::file`] does; `None` where nothing does.
+    pub fn kind(&self, name: &str) -> Result<Option<EntryKind>, Error> {
+        match self.find(name) {
+            Ok((parent, last)) => match system::kind(&parent, last)? {
+                system::Kind::File => Ok(Some(EntryKind::File)),
+                system::Kind::Folder => Ok(Some(EntryKind::Folder)),
+                system::Kind::Missing => Ok(None),
+                kind => Err(refuse(name, kind)),
+            },
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a regular file.
+    ///
+    /// Refuses paths that are not relative, that leave the folder or are written in two ways (`..`, `.`, an empty part,
+    /// a backslash, a drive letter, NUL, a dot or a space at the end of a part), links, what is not a regular file, and
+    /// a part beside which a name stands that differs only in case.
+    pub fn file(&self, name: &str) -> Result<File, Error> {
+        let (parent, last) = self.find(name)?;
+        match system::kind(&parent, last)? {
+            system::Kind::File => {}
+            system::Kind::Missing => return Err(missing(name)),
+            system::Kind::Folder => {
+                let at = Location::entry(name);
+                return Err(Error::malformed(
+                    "folder",
+                    at,
+                    "a folder stands where a file belongs",
+                ));
+            }
+            kind => return Err(refuse(name, kind)),
+        }
+        let file = system::open_file(&parent, last)?;
+        if !file.metadata()?.is_file() {
+            return Err(refuse(name, system::Kind::Other));
+        }
+        Ok(file)
+    }
+
+    /// The bytes of a regular file that is a text: at most `limits.text_bytes`.
+    pub fn read(&self, name: &str, limits: &Limits) -> Result<Vec<u8>, Error> {
+        let file = self.file(name)?;
+        let size = file.metadata()?.len();
+        at_most(limits.text_bytes, size, "bytes of a text")?;
+        let mut bytes = Vec::new();
+        let most = limits.text_bytes.saturating_add(1);
+        file.take(most).read_to_end(&mut bytes)?;
+        let found = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        at_most(limits.text_bytes, found, "bytes of a text")?;
+        Ok(bytes)
+    }
+
+    /// Every file at or below a path, sorted by name; `""` is the folder itself.
+    ///
+    /// Refuses what [`Folder::file`] refuses, wherever it stands below the path.
+    pub fn files(&self, name: &str, limits: &mut Limits) -> Result<Vec<FolderEntry>, Error> {
+        let mut found = Vec::new();
+        let mut todo = vec![(name.to_owned(), 1_usize)];
+        while let Some((name, depth)) = todo.pop() {
+            let handle = if name.is_empty() {
+                self.root.again()?
+            } else {
+                let (parent, last) = self.find(&name)?;
+                match system::kind(&parent, last)? {
+                    system::Kind::Folder => system::open_folder(&parent, last)?,
+                    system::Kind::File => {
+                        let size = system::open_file(&parent, last)?.metadata()?.len();
+                        found.push(FolderEntry { name, size });
+                        continue;
+                    }
+                    system::Kind::Missing => return Err(missing(&name)),
+                    kind => return Err(refuse(&name, kind)),
+                }
+            };
+            let depth_found = u64::try_from(depth).unwrap_or(u64::MAX);
+            at_most(
+                u64::try_from(DEPTH).unwrap_or(u64::MAX),
+                depth_found,
+                "nesting of folders",
+            )?;
+            for part in system::names(&handle)? {
+                spend(&mut limits.entries, 1, "entries")?;
+                let below = if name.is_empty() {
+                    part
+                } else {
+                    format!("{name}/{part}")
+                };
+                todo.push((below, depth.saturating_add(1)));
+            }
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    /// The folder that holds the last part of a path, and that part.
+    fn find<'n>(&self, name: &'n str) -> Result<(system::Handle, &'n str), Error> {
+        relative(name)?;
+        let mut folder = self.root.again()?;
+        let (parents, last) = match name.rsplit_once('/') {
+            Some((parents, last)) => (Some(parents), last),
+            None => (None, name),
+        };
+        for part in parents.into_iter().flat_map(|parents| parents.split('/')) {
+            twins(&folder, part, name)?;
+            folder = match system::kind(&folder, part)? {
+                system::Kind::Folder => system::open_folder(&folder, part)?,
+                system::Kind::Missing => return Err(missing(name)),
+                system::Kind::File => {
+                    let at = Location::entry(name);
+                    let what = "a file stands where a folder belongs";
+                    return Err(Error::malformed("folder", at, what));
+                }
+                kind => return Err(refuse(name, kind)),
+            };
+        }
+        twins(&folder, last, name)?;
+        Ok((folder, last))
+    }
+}
+
+/// Refuses a path that is not relative, leaves its folder, or could be written in a second way.
+pub fn relative(name: &str) -> Result<(), Error> {
+    let wrong = |what| {
+        Err(Error::malformed(
+            "folder",
+            Location::entry(&shown(name)),
+            what,
+        ))
+    };
+    if name.is_empty() {
+        return wrong("a path is empty");
+    }
+    if name.contains('\0') {
+        return wrong("a path holds a NUL");
+    }
+    if name.contains('\\') {
+        return wrong("a path holds a backslash");
+    }
+    if name.chars().any(char::is_control) {
+        return wrong("a path holds a control character");
+    }
+    if name.starts_with('/') {
+        return wrong("a path is absolute");
+    }
+    let mut letters = name.chars();
+    if letters
+        .next()
+        .is_some_and(|letter| letter.is_ascii_alphabetic())
+        && letters.next() == Some(':')
+    {
+        return wrong("a path starts with a drive letter");
+    }
+    for part in name.split('/') {
+        match part {
+            "" => return wrong("a path has an empty part"),
+            "." => return wrong("a path has a part that is a dot"),
+            ".." => return wrong("a path leaves its folder"),
+            _ if part.ends_with(['.', ' ']) => {
+                return wrong("a part of a path ends with a dot or a space");
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A name from a file as it may be shown: no control character of it reaches a terminal.
+fn shown(name: &str) -> String {
+    name.escape_debug().to_string()
+}
+
+fn missing(name: &str) -> Error {
+    io::Error::new(
+        io::ErrorKind::NotFound,
+        format!("{} is not in the folder", shown(name)),
+    )
+    .into()
+}
+
+fn refuse(name: &str, kind: system::Kind) -> Error {
+    let what = match kind {
+        system::Kind::Link => "a link stands in the folder",
+        _ => "an entry is neither a file nor a folder",
+    };
+    Error::malformed("folder", Location::entry(&shown(name)), what)
+}
+
+/// Refuses a folder in which another name differs from `part` only in case.
+fn twins(folder: &system::Handle, part: &str, name: &str) -> Result<(), Error> {
+    let mut seen: HashMap<String, String, RandomState> = HashMap::default();
+    let wanted = part.to_lowercase();
+    for other in system::names(folder)? {
+        if other.to_lowercase() == wanted && seen.insert(wanted.clone(), other).is_some() {
+            let at = Location::entry(&shown(name));
+            return Err(Error::malformed(
+                "folder",
+                at,
+                "two names differ only in case",
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+mod system {
+    //! System calls relative to a folder that is open.
+
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::{AsFd, OwnedFd};
+    use std::path::Path;
+
+    use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
+    use rustix::io::Errno;
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(super) enum Kind {
+        File,
+        Folder,
+        Link,
+        Other,
+        Missing,
+    }
+
+    #[derive(Debug)]
+    pub(super) struct Handle(OwnedFd);
+
+    impl Handle {
+        pub(super) fn again(&self) -> io::Result<Self> {
+            self.0.try_clone().map(Self)
+        }
+    }
+
+    const FOLDER: OFlags = OFlags::RDONLY
+        .union(OFlags::DIRECTORY)
+        .union(OFlags::CLOEXEC);
+
+    pub(super) fn open_root(path: &Path) -> io::Result<Handle> {
+        Ok(Handle(openat(CWD, path, FOLDER, Mode::empty())?))
+    }
+
+    pub(super) fn open_folder(parent: &Handle, name: &str) -> io::Result<Handle> {
+        let flags = FOLDER.union(OFlags::NOFOLLOW);
+        Ok(Handle(openat(
+            parent.0.as_fd(),
+            name,
+            flags,
+            Mode::empty(),
+        )?))
+    }
+
+    pub(super) fn open_file(parent: &Handle, name: &str) -> io::Result<File> {
+        // NONBLOCK: opening a pipe that took the file's place does not wait for a writer.
+        let flags = OFlags::RDONLY
+            .union(OFlags::NOFOLLOW)
+            .union(OFlags::NONBLOCK)
+            .union(OFlags::CLOEXEC);
+        let file = openat(parent.0.as_fd(), name, flags, Mode::empty())?;
+        Ok(File::from(file))
+    }
+
+    pub(super) fn kind(parent: &Handle, name: &str) -> io::Result<Kind> {
+        match statat(parent.0.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile => Kind::File,
+                FileType::Directory => Kind::Folder,
+                FileType::Symlink => Kind::Link,
+                _ => Kind::Other,
+            }),
+            Err(Errno::NOENT) => Ok(Kind::Missing),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The names in a folder that are UTF-8; no path of a model can name another.
+    pub(super) fn names(folder: &Handle) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(folder.0.as_fd())? {
+            if let Ok(name) = entry?.file_name().to_str()
+                && name != "."
+                && name != ".."
+            {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    //! Paths that are looked at before they are opened, where there are no calls relative to a folder.
+
+    use std::fs::{self, File};
+    use std::io;
+    use std::path::{Path, PathBuf};
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(super) enum Kind {
+        File,
+        Folder,
+        Link,
+        Other,
+        Missing,
+    }
+
+    #[derive(Debug)]
+    pub(super) struct Handle(PathBuf);
+
+    impl Handle {
+        #[expect(
+            clippy::unnecessary_wraps,
+            reason = "a system call on the other systems"
+        )]
+        pub(super) fn again(&self) -> io::Result<Self> {
+            Ok(Self(self.0.clone()))
+        }
+    }
+
+    pub(super) fn open_root(path: &Path) -> io::Result<Handle> {
+        fs::read_dir(path)?;
+        Ok(Handle(path.to_owned()))
+    }
+
+    pub(super) fn open_folder(parent: &Handle, name: &str) -> io::Result<Handle> {
+        open_root(&parent.0.join(name))
+    }
+
+    pub(super) fn open_file(parent: &Handle, name: &str) -> io::Result<File> {
+        File::open(parent.0.join(name))
+    }
+
+    pub(super) fn kind(parent: &Handle, name: &str) -> io::Result<Kind> {
+        match fs::symlink_metadata(parent.0.join(name)) {
+            Ok(found) if found.is_symlink() => Ok(Kind::Link),
+            Ok(found) if found.is_file() => Ok(Kind::File),
+            Ok(found) if found.is_dir() => Ok(Kind::Folder),
+            Ok(_) => Ok(Kind::Other),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kind::Missing),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn names(folder: &Handle) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&folder.0)? {
+            if let Ok(name) = entry?.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+}
