@@ -582,7 +582,9 @@ def ufuncs() -> int:
                 break
             last = os.pread(calls.fileno(), 400, 0).decode().strip()
         wrong += 1
-        signalled = signal.Signals(-child.returncode).name if child.returncode < 0 else "an exception"
+        signalled = (
+            signal.Signals(-child.returncode).name if child.returncode < 0 else "an exception"
+        )
         ended = f"takes more than {SECONDS} s" if signalled == "SIGPROF" else f"ends in {signalled}"
         print(f"{last} {ended}")
         names = names[names.index(last.partition("(")[0]) + 1 :]
@@ -608,7 +610,11 @@ def main() -> int:
         "--survey", action="store_const", const=survey, dest="do", help="print names to decide on"
     )
     choice.add_argument(
-        "--ufuncs", action="store_const", const=ufuncs, dest="do", help="call each ufunc of the list"
+        "--ufuncs",
+        action="store_const",
+        const=ufuncs,
+        dest="do",
+        help="call each ufunc of the list",
     )
     choice.add_argument("--call-ufuncs", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
