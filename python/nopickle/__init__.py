@@ -1,10 +1,10 @@
 """Machine-learning models that are safe to pass around, without pickle.
 
-``nopickle.skops`` saves and loads scikit-learn models as skops files: names are trusted by whoever
-loads, values are verified before native code sees them.
+``import nopickle as mlflow`` gives MLflow's functions: runs, logged models and registered models
+(:mod:`nopickle.tracking`) on an embedded store or an MLflow tracking server, the scikit-learn flavor
+(:mod:`nopickle.sklearn`) and :mod:`nopickle.pyfunc`. ``nopickle.skops`` has the functions of ``skops.io``.
 
-``import nopickle as mlflow`` gives the functions of MLflow for runs, logged models and registered
-models (:mod:`nopickle.tracking`), on an embedded store or an MLflow tracking server.
+Names in a model are trusted by whoever loads it, and values are verified before native code sees them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING, Any
 from nopickle._rust import __version__
 
 if TYPE_CHECKING:
-    from nopickle import artifacts, client, entities, exceptions, skops, tracking
+    from nopickle import (
+        artifacts,
+        client,
+        entities,
+        exceptions,
+        mlflow,
+        models,
+        pyfunc,
+        sklearn,
+        skops,
+        tracking,
+        types,
+    )
     from nopickle.client import MlflowClient
     from nopickle.exceptions import MlflowException
     from nopickle.tracking import (
@@ -69,7 +81,19 @@ if TYPE_CHECKING:
         start_run,
     )
 
-_MODULES = ("artifacts", "client", "entities", "exceptions", "skops", "tracking")
+_MODULES = (
+    "artifacts",
+    "client",
+    "entities",
+    "exceptions",
+    "mlflow",
+    "models",
+    "pyfunc",
+    "sklearn",
+    "skops",
+    "tracking",
+    "types",
+)
 _TRACKING = (
     "ActiveRun",
     "active_run",
@@ -161,6 +185,9 @@ __all__ = [
     "log_param",
     "log_params",
     "log_text",
+    "mlflow",
+    "models",
+    "pyfunc",
     "register_model",
     "search_experiments",
     "search_logged_models",
@@ -176,9 +203,11 @@ __all__ = [
     "set_tag",
     "set_tags",
     "set_tracking_uri",
+    "sklearn",
     "skops",
     "start_run",
     "tracking",
+    "types",
 ]
 
 

@@ -176,7 +176,6 @@ def log(
     model_type: str | None,
     step: int,
     model_id: str | None,
-    flavor: str,
     kwargs: dict[str, Any],
     **arguments: Any,
 ) -> ModelInfo:
@@ -208,20 +207,25 @@ def log(
     if artifact_path is not None:
         _logger.warning("`artifact_path` is deprecated. Please use `name` instead.")
     del await_registration_for  # a version is ready as soon as it is created
+    active = tracking.active_run()
+    source = run_id or (active.info.run_id if active is not None else None)
+    if source is not None and model_id is None:
+        # A model keeps the parameters of the run that made it, as in MLflow.
+        params = {**(params or {}), **tracking.get_run(source).data.params}
     made: list[Model] = []
 
-    def fill(folder: str, logged: Any) -> None:
+    def fill(logged: Any) -> None:
         model = Model(
             artifact_path=logged.artifact_location,
             model_uuid=logged.model_id,
             run_id=logged.source_run_id,
             model_id=logged.model_id,
         )
-        save_model(path=folder, mlflow_model=model, **arguments)
+        save_model(path=tracking._staging_folder(logged), mlflow_model=model, **arguments)
         made.append(model)
 
     logged, version = tracking._log_model_folder(
-        fill,
+        None,
         name=name or artifact_path,
         run_id=run_id,
         model_id=model_id,
@@ -229,10 +233,10 @@ def log(
         tags=tags,
         model_type=model_type,
         step=step,
-        flavor=flavor,
         registered_model_name=registered_model_name,
+        fill=fill,
     )
     info = made[0].get_model_info(logged)
     if version is not None:
-        info.registered_model_version = version.version
+        info.registered_model_version = int(version.version)
     return info

@@ -372,7 +372,6 @@ def log_model(
         model_type=model_type,
         step=step,
         model_id=model_id,
-        flavor=FLAVOR_NAME,
         kwargs=kwargs,
         sk_model=sk_model,
         conda_env=conda_env,
