@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "InvalidInputError",
     "LimitExceededError",
     "MalformedModelError",
+    "MlflowException",
     "NopickleError",
     "UnsupportedModelError",
     "UnsupportedTypeError",
@@ -69,3 +71,35 @@ class UntrustedTypesError(NopickleError, TypeError):
 
 class UnsupportedTypeError(NopickleError, TypeError):
     """An object can't be saved in this format; the message says why."""
+
+
+class MlflowException(NopickleError):
+    """An error of the functions that have MLflow's names.
+
+    Attributes
+    ----------
+    message : str
+        What went wrong.
+    error_code : str
+        MLflow's name for the kind of error, such as ``"INVALID_PARAMETER_VALUE"`` or ``"RESOURCE_DOES_NOT_EXIST"``.
+    """
+
+    def __init__(self, message: object, error_code: str = "INTERNAL_ERROR") -> None:
+        self.message = str(message)
+        self.error_code = error_code
+        super().__init__(self.message)
+
+    def __reduce__(self) -> tuple[type[MlflowException], tuple[str, str]]:
+        return type(self), (self.message, self.error_code)
+
+    @classmethod
+    def invalid_parameter_value(cls, message: object) -> MlflowException:
+        """Make an exception for an argument that cannot be taken."""
+        return cls(message, "INVALID_PARAMETER_VALUE")
+
+
+class InvalidInputError(MlflowException, ValueError):
+    """Inputs or parameters that do not fit a model's signature; the message names the column and both types."""
+
+    def __init__(self, message: object, error_code: str = "INVALID_PARAMETER_VALUE") -> None:
+        super().__init__(message, error_code)
