@@ -128,12 +128,13 @@ def infer_signature(example: Any, predict: Callable[[Any], Any]) -> ModelSignatu
 
     import numpy as np
 
-    from nopickle.models import _enforce, signature
+    from nopickle.models import ModelSignature, _enforce
+    from nopickle.types import _infer
 
     data, params = example.inference_data, example.inference_params
     try:
-        inputs = signature._infer_schema(data)
-        params_schema = signature._infer_param_schema(params) if params else None
+        inputs = _infer.infer_schema(data)
+        params_schema = _infer.infer_param_schema(params) if params else None
         given = _enforce.enforce_schema(copy.deepcopy(data), inputs)
         prediction = predict(given)
         if (
@@ -144,8 +145,8 @@ def infer_signature(example: Any, predict: Callable[[Any], Any]) -> ModelSignatu
             import pandas
 
             prediction = pandas.Series(prediction)
-        outputs = signature._infer_schema(prediction)
-        return signature.ModelSignature(inputs, outputs, params_schema)
+        outputs = _infer.infer_schema(prediction)
+        return ModelSignature(inputs, outputs, params_schema)
     except Exception as error:
         _logger.warning(
             "No signature could be inferred from the input example: %r. Pass signature=, or an example "

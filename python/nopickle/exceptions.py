@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+<<<<<<< HEAD
     "InvalidArgumentError",
+=======
+    "InvalidInputError",
+>>>>>>> mlmodel
     "LimitExceededError",
     "MalformedModelError",
     "MlflowException",
@@ -135,3 +139,10 @@ class StoreError(MlflowException, OSError):
 
     def __str__(self) -> str:
         return self.message
+
+
+class InvalidInputError(MlflowException, ValueError):
+    """Inputs or parameters that do not fit a model's signature; the message names the column and both types."""
+
+    def __init__(self, message: object, error_code: str = "INVALID_PARAMETER_VALUE") -> None:
+        super().__init__(message, error_code)
