@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import tempfile
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from nopickle.exceptions import MlflowException
@@ -145,7 +146,10 @@ def infer_signature(example: Any, predict: Callable[[Any], Any]) -> ModelSignatu
             import pandas
 
             prediction = pandas.Series(prediction)
-        outputs = _infer.infer_schema(prediction)
+        with warnings.catch_warnings():
+            # Of integers that could be missing: predictions are the model's own.
+            warnings.simplefilter("ignore")
+            outputs = _infer.infer_schema(prediction)
         return ModelSignature(inputs, outputs, params_schema)
     except Exception as error:
         _logger.warning(

@@ -11,11 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
-<<<<<<< HEAD
     "InvalidArgumentError",
-=======
     "InvalidInputError",
->>>>>>> mlmodel
     "LimitExceededError",
     "MalformedModelError",
     "MlflowException",
