@@ -192,6 +192,8 @@ def _list(value: Any, kind: Array, required: bool) -> Any:
     if not isinstance(value, (list, np.ndarray)):
         raise _expected(kind, value)
     found: Any = value
+    if isinstance(kind.dtype, DataType) and isinstance(value, np.ndarray) and value.ndim != 1:
+        raise _expected(kind, value)
     if not isinstance(kind.dtype, DataType):
         found = [_enforce_value(item, kind.dtype, required) for item in value]
     elif len(value) > 0:
@@ -211,7 +213,7 @@ def _list(value: Any, kind: Array, required: bool) -> Any:
 
 
 def _record(value: Any, kind: Object, required: bool) -> Any:
-    if not required and (value is None or value == {}):
+    if not required and (value is None or (isinstance(value, dict) and not value)):
         return value
     if not isinstance(value, dict):
         raise _expected(kind, value)
@@ -233,7 +235,8 @@ def _record(value: Any, kind: Object, required: bool) -> Any:
 
 
 def _map(value: Any, kind: Map, required: bool) -> Any:
-    if (value is None or value == {}) and (not required or isinstance(kind.value_type, AnyType)):
+    empty = value is None or (isinstance(value, dict) and not value)
+    if empty and (not required or isinstance(kind.value_type, AnyType)):
         return value
     if not isinstance(value, dict):
         raise _expected(kind, value)
@@ -270,7 +273,10 @@ def _table(data: Any, schema: Schema) -> Any:
         except Exception as error:
             raise InvalidInputError(f"the dict does not make a table: {error}") from error
     if isinstance(data, (list, np.ndarray)):
-        return pandas.DataFrame(data)
+        try:
+            return pandas.DataFrame(data)
+        except ValueError as error:
+            raise InvalidInputError(f"the data does not make a table: {error}") from error
     raise InvalidInputError(
         f"a model with columns takes a table, an array, a dict or a list, not {type(data).__name__}"
     )
@@ -417,7 +423,9 @@ def _tensor(values: Any, spec: TensorSpec) -> Any:
 def _tensor_of_column(column: Any, spec: TensorSpec) -> Any:
     """Return a column of a table as a tensor: of scalars, or of rows that are lists or arrays."""
     wanted = spec.shape
-    if wanted[0] != -1 or -1 in wanted[1:]:
+    if not is_pandas(column, "Series"):
+        raise InvalidInputError(f"{_shown(spec.name)}: the column stands in the table twice")
+    if wanted[:1] != (-1,) or -1 in wanted[1:]:
         raise InvalidInputError(
             f"{_shown(spec.name)}: a column of a table fits a shape whose first dimension alone is -1, not {wanted}"
         )
@@ -430,7 +438,13 @@ def _tensor_of_column(column: Any, spec: TensorSpec) -> Any:
             raise InvalidInputError(
                 f"{_shown(spec.name)}: a column of scalars has the shape (-1,) or (-1, 1), expected {wanted}"
             )
-        return _tensor(np.array(column, dtype=spec.type).reshape(wanted), spec)
+        try:
+            values = np.array(column, dtype=spec.type).reshape(wanted)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(
+                f"{_shown(spec.name)}: expected dtype {spec.type}, found {column.dtype}: {error}"
+            ) from error
+        return _tensor(values, spec)
     listed = isinstance(first, list) and bool(first) and np.isscalar(first[0])
     if not listed and not isinstance(first, np.ndarray):
         raise InvalidInputError(

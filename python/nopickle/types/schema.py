@@ -425,7 +425,7 @@ class ColSpec:
     """A column of a table: its type, its name, and whether it must be there."""
 
     def __init__(self, type: Any, name: str | None = None, required: bool = True) -> None:
-        self.name = name
+        self._name = name
         self._required = required
         try:
             self._type = _as_type(type, "type")
@@ -438,6 +438,15 @@ class ColSpec:
     def type(self) -> Any:
         """The type of the values."""
         return self._type
+
+    @property
+    def name(self) -> str | None:
+        """The column's name, where columns have names."""
+        return self._name
+
+    @name.setter
+    def name(self, value: str | None) -> None:
+        self._name = value
 
     @property
     def required(self) -> bool:
