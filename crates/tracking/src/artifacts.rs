@@ -529,14 +529,20 @@ fn copy_bytes(from: &Path, to: &Path, progress: &dyn Progress) -> Result<()> {
     }
 }
 
-/// Moves a folder that was written on this file system to its place, which must be free.
+/// Moves a folder to its place, which must be free; from another file system it is copied first.
 pub fn publish(staged: &Path, to: &Path) -> Result<()> {
     let folder = parent(to);
     make_folder(&folder)?;
     if to.exists() {
         return Err(Error::exists("folder", to.display().to_string()));
     }
-    fs::rename(staged, to).map_err(|error| Error::io(to, error))
+    match fs::rename(staged, to) {
+        Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
+            Place::Local(staged.to_owned()).download(to, &crate::progress::Silent)?;
+            fs::remove_dir_all(staged).map_err(|error| Error::io(staged, error))
+        }
+        moved => moved.map_err(|error| Error::io(to, error)),
+    }
 }
 
 impl Bucket {
