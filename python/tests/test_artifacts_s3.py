@@ -62,7 +62,7 @@ def test_artifacts_of_a_run_are_in_the_bucket(
     assert nopickle.artifacts.load_text(f"runs:/{run_id}/a b%20+~.txt") == "hello"
     folder = Path(nopickle.artifacts.download_artifacts(run_id=run_id, artifact_path="deep"))
     assert (folder / "er" / "big.bin").read_bytes() == big
-    direct = f"s3://bucket/{name.replace(' ', '%20')}/{run_id}/artifacts/deep/er/big.bin"
+    direct = f"s3://bucket/{name}/{run_id}/artifacts/deep/er/big.bin"
     out = nopickle.artifacts.download_artifacts(direct, dst_path="out")
     assert out == str(tmp_path / "out" / "big.bin")
     assert Path(out).read_bytes() == big
