@@ -142,7 +142,7 @@ class _Entity:
 
     def to_dictionary(self) -> dict[str, Any]:
         """Give the attributes as a dict."""
-        return asdict(self)  # type: ignore[call-overload,no-any-return]
+        return asdict(self)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -362,7 +362,11 @@ class ModelVersion(_Entity):
 
     @classmethod
     def _read(cls, answer: dict[str, Any]) -> ModelVersion:
-        return cls(**{**answer, "tags": _pairs(answer["tags"])})
+        source, model_id = answer["source"], answer["model_id"]
+        if model_id is None and source.startswith("models:/m-"):
+            # What MLflow's server keeps of a logged model is where the version came from.
+            model_id = source.removeprefix("models:/")
+        return cls(**{**answer, "tags": _pairs(answer["tags"]), "model_id": model_id})
 
 
 @dataclass(frozen=True)

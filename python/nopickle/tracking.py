@@ -15,6 +15,8 @@ For the flavors (``nopickle.sklearn`` and so on) there are :func:`_log_model_fol
 from __future__ import annotations
 
 import atexit
+import contextlib
+import json
 import os
 import shutil
 import sys
@@ -35,14 +37,14 @@ from nopickle.entities import (
     Run,
     ViewType,
 )
-from nopickle.exceptions import MlflowException, ResourceExistsError
+from nopickle.exceptions import MlflowException, ResourceExistsError, ResourceNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
-    import pandas
+    import pandas  # type: ignore[import-untyped,unused-ignore]
 
 __all__ = [
     "ActiveRun",
@@ -98,6 +100,7 @@ __all__ = [
 _PARENT = "mlflow.parentRunId"
 _RUN_NAME = "mlflow.runName"
 _NOTE = "mlflow.note.content"
+_VERSIONS = "mlflow.modelVersions"
 
 
 class _Local(threading.local):
@@ -812,11 +815,10 @@ def register_model(
     client = _client()
     source, run_id, model = _source(client, os.fspath(model_uri))
     if not client._is_registered(name):
-        try:
+        # Another process may make it meanwhile.
+        with contextlib.suppress(ResourceExistsError):
             client.create_registered_model(name)
-        except ResourceExistsError:
-            pass  # Another process made it meanwhile.
-    return client.create_model_version(
+    version = client.create_model_version(
         name,
         source,
         run_id,
@@ -824,13 +826,18 @@ def register_model(
         await_creation_for=await_registration_for,
         model_id=None if model is None else model.model_id,
     )
+    if model is not None:
+        there = json.loads(model.tags.get(_VERSIONS) or "[]")
+        there.append({"name": version.name, "version": version.version})
+        client.set_logged_model_tags(model.model_id, {_VERSIONS: json.dumps(there)})
+    return version
 
 
 def _source(client: MlflowClient, uri: str) -> tuple[str, str | None, LoggedModel | None]:
     """Give where a model is, the run that made it, and the logged model that it is."""
     local, place = client._store.resolve(uri, client._registry)
     if local and not os.path.isdir(place):
-        raise MlflowException(
+        raise ResourceNotFoundError(
             f"{uri}: there is no folder of a model at {place}", "RESOURCE_DOES_NOT_EXIST"
         )
     run_id = None
@@ -845,7 +852,7 @@ def _source(client: MlflowClient, uri: str) -> tuple[str, str | None, LoggedMode
         except MlflowException:
             return place, run_id, None
         if model.artifact_location.rstrip("/") == place.rstrip("/") or not local:
-            return model.artifact_location, run_id or model.source_run_id, model
+            return model.model_uri, run_id or model.source_run_id, model
     return place, run_id, None
 
 
@@ -1036,8 +1043,6 @@ def _failed(
     client: MlflowClient, model: LoggedModel, made: bool, asked: dict[str, Any] | None
 ) -> None:
     """Say that a model could not be logged; where that can't be said either, the first reason counts."""
-    import contextlib
-
     with contextlib.suppress(MlflowException):
         if made:
             client._ask("finalize_logged_model", id=model.model_id, status="FAILED")

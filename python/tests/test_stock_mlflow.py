@@ -158,6 +158,7 @@ def test_mlflow_models_serve_serves_what_is_written_here(saved, tmp_path):
         )
         with pytest.raises(urllib.error.HTTPError) as raised:
             urllib.request.urlopen(request, timeout=60)
+        raised.value.close()
         assert raised.value.code == 400
 
 

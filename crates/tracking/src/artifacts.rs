@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use object_store::buffered::BufWriter;
 use object_store::path::Path as Key;
 use object_store::{ClientOptions, ObjectStore, ObjectStoreExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,8 +24,6 @@ use crate::uri::{Uri, join};
 
 /// The size of one part of an upload in parts; S3 takes up to 10 000 of them.
 const PART: usize = 16 << 20;
-/// The size of a step of a copy, after which progress is told.
-const STEP: usize = 1 << 20;
 
 /// Where artifacts are, ready to be read and written.
 pub enum Place<'s> {
@@ -519,7 +516,7 @@ fn copy_bytes(from: &Path, to: &Path, progress: &dyn Progress) -> Result<()> {
     let mut target = fs::File::create(to).map_err(|error| Error::io(to, error))?;
     loop {
         // The system copies from file to file by itself.
-        let step = 64 * STEP as u64;
+        let step = 64 << 20;
         let bytes = std::io::copy(&mut (&source).take(step), &mut target)
             .map_err(|error| Error::io(to, error))?;
         progress.add(bytes);
@@ -529,21 +526,44 @@ fn copy_bytes(from: &Path, to: &Path, progress: &dyn Progress) -> Result<()> {
     }
 }
 
-/// Moves a folder that was written on this file system to its place, which must be free.
+/// Moves a folder to its place, which must be free; from another file system it is copied first.
 pub fn publish(staged: &Path, to: &Path) -> Result<()> {
     let folder = parent(to);
     make_folder(&folder)?;
     if to.exists() {
         return Err(Error::exists("folder", to.display().to_string()));
     }
-    fs::rename(staged, to).map_err(|error| Error::io(to, error))
+    match fs::rename(staged, to) {
+        Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
+            Place::Local(staged.to_owned()).download(to, &crate::progress::Silent)?;
+            fs::remove_dir_all(staged).map_err(|error| Error::io(staged, error))
+        }
+        moved => moved.map_err(|error| Error::io(to, error)),
+    }
+}
+
+/// The next part of a file; shorter than a part at its end.
+async fn part(source: &mut tokio::fs::File, from: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source
+        .take(PART as u64)
+        .read_to_end(&mut bytes)
+        .await
+        .map_err(|error| Error::io(from, error))?;
+    Ok(bytes)
 }
 
 impl Bucket {
     fn open(uri: &str) -> Result<Self> {
-        let url =
-            Url::parse(uri).map_err(|error| Error::invalid(format!("{}: {error}", redact(uri))))?;
-        let host = url.host_str().unwrap_or_default().to_owned();
+        // Letter by letter, as MLflow takes it: a %20 is no space.
+        let (scheme, rest) = uri.split_once("://").unwrap_or(("", uri));
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (container, host) = match authority.split_once('@') {
+            Some((container, host)) => (Some(container), host),
+            None => (None, authority),
+        };
+        let path = path.trim_matches('/');
+        names::check_artifact_path(path)?;
         let text = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
         let insecure = text("MLFLOW_S3_IGNORE_TLS")
             .is_some_and(|text| matches!(text.as_str(), "true" | "True" | "1"));
@@ -553,16 +573,11 @@ impl Bucket {
         }
         let failed =
             |error: object_store::Error| Error::invalid(format!("{}: {error}", redact(uri)));
-        let path = percent_encoding::percent_decode_str(url.path())
-            .decode_utf8_lossy()
-            .trim_matches('/')
-            .to_owned();
-        names::check_artifact_path(&path)?;
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let store: Arc<dyn ObjectStore> = match url.scheme() {
+        let store: Arc<dyn ObjectStore> = match scheme {
             "s3" | "s3a" => {
                 let mut builder =
-                    object_store::aws::AmazonS3Builder::from_env().with_bucket_name(&host);
+                    object_store::aws::AmazonS3Builder::from_env().with_bucket_name(host);
                 if let Some(endpoint) = text("MLFLOW_S3_ENDPOINT_URL")
                     .or_else(|| text("AWS_ENDPOINT_URL_S3"))
                     .or_else(|| text("AWS_ENDPOINT_URL"))
@@ -579,7 +594,7 @@ impl Bucket {
             }
             "gs" => Arc::new(
                 object_store::gcp::GoogleCloudStorageBuilder::from_env()
-                    .with_bucket_name(&host)
+                    .with_bucket_name(host)
                     .with_client_options(options)
                     .build()
                     .map_err(failed)?,
@@ -587,13 +602,11 @@ impl Bucket {
             _ => {
                 let mut builder = object_store::azure::MicrosoftAzureBuilder::from_env();
                 // container@account.blob.core.windows.net, or the container alone.
-                if url.username().is_empty() {
-                    builder = builder.with_container_name(&host);
-                } else {
+                if let Some(container) = container {
                     let account = host.split('.').next().unwrap_or_default();
-                    builder = builder
-                        .with_container_name(url.username())
-                        .with_account(account);
+                    builder = builder.with_container_name(container).with_account(account);
+                } else {
+                    builder = builder.with_container_name(host);
                 }
                 Arc::new(
                     builder
@@ -605,8 +618,8 @@ impl Bucket {
         };
         Ok(Self {
             store,
-            prefix: Key::parse(&path).map_err(|error| failed(error.into()))?,
-            uri: format!("{}://{host}", url.scheme()),
+            prefix: Key::parse(path).map_err(|error| failed(error.into()))?,
+            uri: format!("{scheme}://{host}"),
         })
     }
 
@@ -729,52 +742,50 @@ impl Bucket {
                 let mut source = tokio::fs::File::open(&from)
                     .await
                     .map_err(|error| Error::io(&from, error))?;
-                let mut writer =
-                    BufWriter::with_capacity(Arc::clone(&self.store), key.clone(), PART);
-                let mut buffer = vec![0; STEP];
-                let written: Result<()> = async {
-                    loop {
-                        let length = source
-                            .read(&mut buffer)
-                            .await
-                            .map_err(|error| Error::io(&from, error))?;
-                        if length == 0 {
-                            break;
-                        }
-                        let part = buffer.get(..length).unwrap_or_default();
-                        writer
-                            .write_all(part)
-                            .await
-                            .map_err(|error| self.unsent(&key, error))?;
-                        progress.add(length as u64);
-                    }
-                    writer
-                        .shutdown()
+                let first = part(&mut source, &from).await?;
+                if first.len() < PART {
+                    let length = first.len() as u64;
+                    self.store
+                        .put(&key, first.into())
                         .await
-                        .map_err(|error| self.unsent(&key, error))
-                }
-                .await;
-                if let Err(error) = written {
-                    // The parts that were sent are of no use; where this fails too, the first reason counts.
-                    let _ = writer.abort().await;
-                    return Err(error);
+                        .map_err(|error| self.failed(&key, &error))?;
+                    progress.add(length);
+                } else {
+                    self.upload_parts(&key, first, &mut source, &from, progress)
+                        .await?;
                 }
             }
             Ok(())
         })
     }
 
-    fn unsent(&self, key: &Key, error: std::io::Error) -> Error {
-        match error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<object_store::Error>())
-        {
-            Some(inner) => self.failed(key, inner),
-            None => Error::Storage {
-                uri: self.at(key),
-                reason: error.to_string(),
-            },
+    /// A file of more than one part; what was sent is taken back where one fails.
+    async fn upload_parts(
+        &self,
+        key: &Key,
+        first: Vec<u8>,
+        source: &mut tokio::fs::File,
+        from: &Path,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let failed = |error: object_store::Error| self.failed(key, &error);
+        let mut upload = self.store.put_multipart(key).await.map_err(failed)?;
+        let mut next = first;
+        let sent: Result<()> = async {
+            while !next.is_empty() {
+                let length = next.len() as u64;
+                upload.put_part(next.into()).await.map_err(failed)?;
+                progress.add(length);
+                next = part(source, from).await?;
+            }
+            upload.complete().await.map(drop).map_err(failed)
         }
+        .await;
+        if sent.is_err() {
+            // Where this fails too, the first reason counts.
+            let _ = upload.abort().await;
+        }
+        sent
     }
 
     fn download(&self, path: &str, to: &Path, progress: &dyn Progress) -> Result<()> {

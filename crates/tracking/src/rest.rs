@@ -50,7 +50,7 @@ impl Default for Options {
             login: None,
             insecure_tls: false,
             certificates: None,
-            timeout: Duration::from_mins(2),
+            timeout: Duration::from_secs(120),
             retries: 7,
             backoff: 0.5,
         }
@@ -300,7 +300,7 @@ impl Server {
     /// How long to wait before the next attempt: what the server asked for, or twice as long each time with a part
     /// that is random.
     fn pause(&self, attempts: u32, after: Option<Duration>) -> Result<Duration> {
-        const LONGEST: Duration = Duration::from_mins(2);
+        const LONGEST: Duration = Duration::from_secs(120);
         if let Some(after) = after {
             return Ok(after.min(LONGEST));
         }

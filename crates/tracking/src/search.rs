@@ -207,13 +207,12 @@ fn word(text: &str) -> Result<(String, usize)> {
     for (at, letter) in text.char_indices() {
         match open {
             Some(quote) if letter == quote => open = None,
-            Some(_) => {}
             None if matches!(letter, '`' | '"' | '\'') => open = Some(letter),
             None if letter.is_whitespace() || "=<>!(),".contains(letter) => {
                 let used = if at == 0 { letter.len_utf8() } else { at };
                 return Ok((text.get(..used).unwrap_or_default().to_owned(), used));
             }
-            None => {}
+            _ => {}
         }
     }
     if open.is_some() {

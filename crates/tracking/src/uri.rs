@@ -241,6 +241,16 @@ fn inside(path: &str) -> Result<String> {
 pub(crate) fn join(root: &str, path: &str) -> String {
     if path.is_empty() {
         root.to_owned()
+    } else if root.starts_with("file:") || root.starts_with("http") {
+        // What is decoded there must be encoded here.
+        let parts: Vec<String> = path
+            .split('/')
+            .map(|part| {
+                percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC)
+                    .to_string()
+            })
+            .collect();
+        format!("{}/{}", root.trim_end_matches('/'), parts.join("/"))
     } else {
         format!("{}/{path}", root.trim_end_matches('/'))
     }

@@ -31,7 +31,7 @@ pub const ARTIFACTS: &str = "nopickle-artifacts";
 /// The folder in it in which models are written before they appear.
 const STAGING: &str = ".staging";
 /// How long a folder may stand there.
-const STAGING_AGE: Duration = Duration::from_hours(24);
+const STAGING_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What makes a store of version n + 1 of one of version n.
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];

@@ -416,8 +416,9 @@ impl Db<'_> {
     /// The folder that a version was made from: `runs:/`, `models:/m-...` and paths are looked up by whoever asks.
     pub(super) fn version_download_uri(&self, name: &str, version: &str) -> Answer<String> {
         let found = self.model_version(name, version)?;
-        match &found.model_id {
-            Some(id) => Ok(self.logged_model_info(id)?.artifact_uri),
+        match found.model_id {
+            // The logged model may be in another store: then whoever asks follows this URI there.
+            Some(id) => Ok(format!("models:/{id}")),
             None => Ok(found.source),
         }
     }
