@@ -98,11 +98,12 @@ fn anchors(text: &str, entry: &str) -> Result<(), Error> {
             if !starts {
                 continue;
             }
-            let rest = line.get(at..).unwrap_or_default().get(1..).unwrap_or_default();
-            let name = rest
-                .split([' ', ',', ']', '}'])
-                .next()
+            let rest = line
+                .get(at..)
+                .unwrap_or_default()
+                .get(1..)
                 .unwrap_or_default();
+            let name = rest.split([' ', ',', ']', '}']).next().unwrap_or_default();
             let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
             if !name.chars().all(known) {
                 let column = line.get(..at).unwrap_or_default().chars().count();
@@ -378,7 +379,10 @@ mod tests {
             ("a: 0b_", "a number has no value, or too many digits"),
             ("a: [1", "the text is not YAML"),
             ("a: |\n  x", "MLmodel:1:4: unsupported block scalar"),
-            ("a: &b:c d", "MLmodel:1:4: unsupported name of an anchor: b:c"),
+            (
+                "a: &b:c d",
+                "MLmodel:1:4: unsupported name of an anchor: b:c",
+            ),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(words), "{text:?}: {error}");
