@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from nopickle import _rust
 from nopickle.exceptions import (
     InvalidInputError,
+    LimitExceededError,
     MalformedModelError,
     MlflowException,
     NopickleError,
@@ -427,3 +429,38 @@ def test_types_are_named_as_numpy_and_python_name_them():
     assert DataType.from_numpy_type(np.dtype("float32")) is DataType.float
     assert DataType.check_type(DataType.long, np.int64(1))
     assert not DataType.check_type(DataType.long, 1.5)
+
+
+# --- hostile folders --------------------------------------------------------------------------------------------------
+
+HOSTILE = Path(__file__).parents[2] / "cases" / "hostile" / "mlflow"
+LINE = re.compile(r'"([^"]+)" = \{ kind = "(\w+)"(?:, says = "([^"]*)")?(?:, with = "([^"]*)")? \}')
+KINDS = {
+    "malformed": MalformedModelError,
+    "unsupported": UnsupportedModelError,
+    "limit": LimitExceededError,
+}
+
+
+def hostile():
+    for line in (HOSTILE / "expected.toml").read_text().splitlines():
+        if not line.startswith("#"):
+            name, kind, says, condition = LINE.fullmatch(line).groups()
+            yield pytest.param(name, "loads" if condition else kind, says or "", id=name)
+
+
+@pytest.mark.parametrize(("name", "kind", "says"), list(hostile()))
+def test_a_hostile_folder_is_refused_in_its_own_words(name, kind, says):
+    path = HOSTILE / name
+
+    def load():
+        flavors = _rust.mlmodel_read(path)["flavors"]
+        pyfunc = "python_function" in flavors and "sklearn" not in flavors
+        _rust.mlmodel_payload(path, "python_function" if pyfunc else "sklearn")
+        Model.load(path)
+
+    if kind == "loads":
+        load()
+        return
+    with pytest.raises(KINDS[kind], match=re.escape(says)):
+        load()

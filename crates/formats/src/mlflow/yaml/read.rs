@@ -336,14 +336,14 @@ fn cost(value: &Value) -> (u64, u64) {
 fn identity(key: &Value) -> Option<String> {
     Some(match key {
         Value::Null => "null".to_owned(),
-        Value::Bool(value) => format!("number {}", u8::from(*value)),
-        Value::Int(value) => format!("number {value}"),
-        Value::Big(digits) => format!("number {digits}"),
+        Value::Bool(value) => format!("n:{}", u8::from(*value)),
+        Value::Int(value) => format!("n:{value}"),
+        Value::Big(digits) => format!("n:{digits}"),
         Value::Float(value) => {
             let text = python_float(*value);
-            format!("number {}", text.strip_suffix(".0").unwrap_or(&text))
+            format!("n:{}", text.strip_suffix(".0").unwrap_or(&text))
         }
-        Value::Text(text) => format!("text {text}"),
+        Value::Text(text) => format!("t:{text}"),
         Value::List(_) | Value::Map(_) => return None,
     })
 }
