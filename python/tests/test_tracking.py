@@ -509,7 +509,7 @@ def test_the_registry(tmp_path: Path) -> None:
 )
 def test_an_unknown_scheme_is_told_what_there_is(uri: str) -> None:
     nopickle.set_tracking_uri(uri)
-    with pytest.raises(InvalidArgumentError, match="there are:.*sqlite:///.*http") as caught:
+    with pytest.raises(InvalidArgumentError, match=r"there are:.*sqlite:///.*http") as caught:
         nopickle.start_run()
     assert "secret" not in str(caught.value)
     nopickle.set_tracking_uri("")
