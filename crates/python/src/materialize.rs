@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nopickle_formats::npy::Header;
-use nopickle_formats::{GlobalId, Graph, Items, Node, NodeId, Text};
+use nopickle_formats::{GlobalId, Graph, Items, Node, NodeId, Plain, Text};
 use pyo3::exceptions::{PyException, PyMemoryError, PyWarning};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -53,6 +53,8 @@ pub(crate) struct Materializer<'g, 'py> {
     stack: Vec<Frame>,
     /// Classes and keys of their state that hide no method.
     asked: FxHashSet<(GlobalId, NodeId)>,
+    /// By class, the last state whose keys were all asked for.
+    clear: Vec<Option<Items>>,
     /// Nodes to be filled once another is complete: (that other, the node).
     deferred: Vec<(NodeId, NodeId)>,
 }
@@ -89,6 +91,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
             classes,
             stack: Vec::new(),
             asked: FxHashSet::default(),
+            clear: vec![None; graph.global_count()],
             deferred: Vec::new(),
         }
     }
@@ -296,8 +299,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
                     .get(array.index())
                     .map_or(0, |header| header.shape.len());
                 let object = memory.into_object(py);
-                let name = self.graph.name(class);
-                if name == "numpy.ndarray" {
+                if self.graph.plain(class) == Some(Plain::Array) {
                     object
                 } else if dimensions == 0 && self.graph.global_parts(class).0 == "numpy" {
                     let value = scalar(py, &object)?;
@@ -343,7 +345,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
             Node::List(..) => Some(PyList::empty(py).into_any()),
             Node::Set(..) => Some(PySet::empty(py)?.into_any()),
             Node::Dict(class, _) | Node::DefaultDict(class, _) => {
-                if self.graph.name(class) == "builtins.dict" {
+                if self.graph.plain(class) == Some(Plain::Dict) {
                     Some(PyDict::new(py).into_any())
                 } else {
                     Some(self.type_of(class)?.call0()?)
@@ -410,7 +412,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
             }
             (Node::Tuple(class, items), _) => {
                 let tuple = PyTuple::new(py, self.taken(items)?)?;
-                if self.graph.name(class) == "builtins.tuple" {
+                if self.graph.plain(class) == Some(Plain::Tuple) {
                     return Ok(tuple.into_any());
                 }
                 // A named tuple takes its items as arguments.
@@ -574,12 +576,19 @@ impl<'g, 'py> Materializer<'g, 'py> {
         state: NodeId,
     ) -> PyResult<()> {
         let graph = self.graph;
-        if !graph.global_parts(class).0.starts_with("sklearn.") {
-            return Ok(());
-        }
         let Node::Dict(_, items) = graph.node(state) else {
             return Ok(());
         };
+        if let Some(clear) = self.clear[class.index()] {
+            // Most objects of a class have the keys of the one before.
+            let keys = |items| graph.items(items).iter().step_by(2);
+            if clear.len() == items.len() && keys(clear).eq(keys(items)) {
+                return Ok(());
+            }
+        }
+        if !graph.global_parts(class).0.starts_with("sklearn.") {
+            return Ok(());
+        }
         // Dicts share the nodes of their keys, and classes of scikit-learn do not change while a process
         // runs: each class and key is looked up once.
         let unknown: Vec<(NodeId, NodeId)> = {
@@ -626,6 +635,13 @@ impl<'g, 'py> Materializer<'g, 'py> {
                 );
                 return Err(exception(self.py, "UnverifiedModelError", message));
             }
+        }
+        let holds_method = graph
+            .items(items)
+            .iter()
+            .any(|&id| matches!(graph.node(id), Node::Method(..)));
+        if !holds_method {
+            self.clear[class.index()] = Some(items);
         }
         if !unknown.is_empty() {
             let mut looked_up = lock(&LOOKED_UP);

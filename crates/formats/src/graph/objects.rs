@@ -147,6 +147,35 @@ struct Global {
     module: String,
     name: String,
     full: String,
+    plain: Option<Plain>,
+}
+
+/// The classes that most containers and arrays are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plain {
+    /// `builtins.dict`.
+    Dict,
+    /// `builtins.list`.
+    List,
+    /// `builtins.set`.
+    Set,
+    /// `builtins.tuple`.
+    Tuple,
+    /// `numpy.ndarray`.
+    Array,
+}
+
+impl Plain {
+    fn of(module: &str, name: &str) -> Option<Self> {
+        Some(match (module, name) {
+            ("builtins", "dict") => Self::Dict,
+            ("builtins", "list") => Self::List,
+            ("builtins", "set") => Self::Set,
+            ("builtins", "tuple") => Self::Tuple,
+            ("numpy", "ndarray") => Self::Array,
+            _ => return None,
+        })
+    }
 }
 
 /// One use of a name of code by a node.
@@ -342,6 +371,7 @@ impl Graph {
             module: module.to_owned(),
             name: name.to_owned(),
             full,
+            plain: Plain::of(module, name),
         });
         Some(id)
     }
@@ -351,6 +381,11 @@ impl Graph {
         self.globals
             .get(id.index())
             .map_or("", |global| &global.full)
+    }
+
+    /// Which of the common classes a name is.
+    pub fn plain(&self, id: GlobalId) -> Option<Plain> {
+        self.globals.get(id.index()).and_then(|global| global.plain)
     }
 
     /// The full name of the global with this index.
@@ -482,7 +517,7 @@ impl Graph {
     /// Whether a node's object can't be a member of a set or a key of a dict.
     pub(crate) fn is_unhashable(&self, id: NodeId) -> bool {
         match self.node(id) {
-            Node::Array(class, _) => self.name(class) == "numpy.ndarray",
+            Node::Array(class, _) => self.plain(class) == Some(Plain::Array),
             Node::List(..)
             | Node::Set(..)
             | Node::Dict(..)

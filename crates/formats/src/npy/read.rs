@@ -123,16 +123,23 @@ fn usual_header(
     entry: &str,
 ) -> Option<Header> {
     let rest = text.strip_prefix("{'descr': ")?;
-    let (descr, rest) = rest.split_once(", 'fortran_order': ")?;
+    // A dtype's text holds no comma unless it is a record's.
+    let (descr, rest) = match rest.split_once(',') {
+        Some((descr, rest)) if !descr.starts_with('[') => {
+            (descr, rest.strip_prefix(" 'fortran_order': ")?)
+        }
+        _ => rest.split_once(", 'fortran_order': ")?,
+    };
     let (fortran, rest) = match rest.strip_prefix("False, 'shape': (") {
         Some(rest) => (false, rest),
         None => (true, rest.strip_prefix("True, 'shape': (")?),
     };
-    let (lengths, rest) = rest.split_once("), }")?;
-    if !rest.trim_matches([' ', '\n']).is_empty() {
+    let (lengths, rest) = rest.split_once(')')?;
+    let rest = rest.strip_prefix(", }")?;
+    if !rest.bytes().all(|byte| matches!(byte, b' ' | b'\n')) {
         return None;
     }
-    let mut shape = Vec::new();
+    let mut shape = Vec::with_capacity(2);
     for length in lengths.split_terminator(',') {
         let length = length.trim_start_matches(' ');
         if length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) {

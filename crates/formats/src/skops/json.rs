@@ -88,7 +88,44 @@ impl<'a> Cursor<'a> {
         false
     }
 
+    /// The bytes from an offset to this place.
+    pub(super) fn since(&self, start: Self) -> &'a [u8] {
+        self.bytes.get(start.at..self.at).unwrap_or_default()
+    }
+
+    /// The byte after the next `count` ones.
+    pub(super) fn ahead(&self, count: usize) -> Option<u8> {
+        self.bytes.get(self.at.saturating_add(count)).copied()
+    }
+
     /// Takes exactly these bytes if they are next.
+    pub(super) fn raw(&mut self, raw: &[u8]) -> bool {
+        let found = self
+            .bytes
+            .get(self.at..)
+            .is_some_and(|rest| rest.starts_with(raw));
+        if found {
+            self.at = self.at.saturating_add(raw.len());
+        }
+        found
+    }
+
+    /// Takes these bytes between two quotes if they are next.
+    pub(super) fn quoted(&mut self, raw: &[u8]) -> bool {
+        let found = self
+            .bytes
+            .get(self.at..)
+            .and_then(|rest| rest.strip_prefix(b"\""))
+            .and_then(|rest| rest.strip_prefix(raw))
+            .is_some_and(|rest| rest.starts_with(b"\""));
+        if found {
+            self.at = self.at.saturating_add(raw.len()).saturating_add(2);
+        }
+        found
+    }
+
+    /// Takes exactly this text if it is next.
+    #[inline]
     pub(super) fn literal(&mut self, text: &str) -> bool {
         self.word(text)
     }
@@ -101,6 +138,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
     fn word(&mut self, word: &str) -> bool {
         let found = self
             .bytes
@@ -156,6 +194,50 @@ impl<'a> Cursor<'a> {
         rest.get(..plain)
     }
 
+    /// The bytes of a JSON string inside a string, `"\"bytes\""`, where nothing else is escaped in either;
+    /// `None`, and nothing taken, for any other value.
+    pub(super) fn plain_text_inside(&mut self) -> Option<&'a [u8]> {
+        let rest = self.bytes.get(self.at..)?.strip_prefix(b"\"\\\"")?;
+        let plain = plain_run(rest);
+        if !rest.get(plain..)?.starts_with(b"\\\"\"") {
+            return None;
+        }
+        self.at = self.at.saturating_add(plain).saturating_add(6);
+        rest.get(..plain)
+    }
+
+    /// An integer of at most 18 digits inside a string, `"-12"`; `None`, and nothing taken, for any other value.
+    pub(super) fn short_int_inside(&mut self) -> Option<i64> {
+        let rest = self.bytes.get(self.at..)?.strip_prefix(b"\"")?;
+        let digits = rest.strip_prefix(b"-").unwrap_or(rest);
+        let mut value = 0_i64;
+        let mut count = 0_usize;
+        for &byte in digits.iter().take(18) {
+            if !byte.is_ascii_digit() {
+                break;
+            }
+            value = value
+                .wrapping_mul(10)
+                .wrapping_add(i64::from(byte.wrapping_sub(b'0')));
+            count = count.wrapping_add(1);
+        }
+        let leading_zero = count > 1 && digits.first() == Some(&b'0');
+        if count == 0 || leading_zero || digits.get(count) != Some(&b'"') {
+            return None;
+        }
+        let sign = rest.len().saturating_sub(digits.len());
+        self.at = self
+            .at
+            .saturating_add(sign)
+            .saturating_add(count)
+            .saturating_add(2);
+        Some(if sign == 0 {
+            value
+        } else {
+            value.wrapping_neg()
+        })
+    }
+
     fn escape(&mut self, buffer: &mut Vec<u8>) -> Result<(), Error> {
         let letter = self.bytes.get(self.at).copied();
         self.step();
@@ -204,14 +286,15 @@ impl<'a> Cursor<'a> {
 
     /// A number, as Python's `json` reads it: `NaN`, `Infinity` and `-Infinity` included.
     pub(super) fn number(&mut self) -> Result<Number<'a>, Error> {
-        self.peek();
-        for (word, value) in [
-            ("NaN", f64::NAN),
-            ("Infinity", f64::INFINITY),
-            ("-Infinity", f64::NEG_INFINITY),
-        ] {
-            if self.word(word) {
-                return Ok(Number::Float(value));
+        if matches!(self.peek(), Some(b'N' | b'I' | b'-')) {
+            for (word, value) in [
+                ("NaN", f64::NAN),
+                ("Infinity", f64::INFINITY),
+                ("-Infinity", f64::NEG_INFINITY),
+            ] {
+                if self.word(word) {
+                    return Ok(Number::Float(value));
+                }
             }
         }
         let start = self.at;
@@ -274,9 +357,12 @@ impl<'a> Cursor<'a> {
     pub(super) fn scalar(&mut self, buffer: &mut Vec<u8>) -> Result<Scalar<'a>, Error> {
         match self.peek() {
             Some(b'"') => {
-                let mut other = std::mem::take(buffer);
-                let plain = self.string(&mut other)?.to_vec();
-                *buffer = plain;
+                if let Some(plain) = self.plain_string() {
+                    buffer.clear();
+                    buffer.extend_from_slice(plain);
+                } else {
+                    self.string(buffer)?;
+                }
                 Ok(Scalar::String)
             }
             Some(b't') if self.word("true") => Ok(Scalar::Bool(true)),
