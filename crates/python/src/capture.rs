@@ -133,6 +133,8 @@ struct TypeFacts {
     /// Whether `__reduce__` is that of `object`.
     plain_reduce: bool,
     has_getstate: bool,
+    /// Whether `__getstate__` is the class's own.
+    own_getstate: bool,
     own_reduce_ex: bool,
 }
 
@@ -373,13 +375,20 @@ impl<'py> Capture<'py> {
         }
         let (module, name) = module_and_name(&class)?;
         let plain = self.py.get_type::<PyAny>();
+        let getstate = class.getattr_opt(pyo3::intern!(self.py, "__getstate__"))?;
+        let own_getstate = match (&getstate, plain.getattr_opt("__getstate__")?) {
+            (Some(own), Some(plain)) => !own.is(&plain),
+            (own, None) => own.is_some(),
+            (None, Some(_)) => false,
+        };
         let facts = TypeFacts {
             kind,
             class: self.global(&module, &name)?,
             plain_reduce: class
                 .getattr("__reduce__")?
                 .is(&plain.getattr("__reduce__")?),
-            has_getstate: class.hasattr("__getstate__")?,
+            has_getstate: getstate.is_some(),
+            own_getstate,
             own_reduce_ex: !class
                 .getattr("__reduce_ex__")?
                 .is(&plain.getattr("__reduce_ex__")?),
@@ -997,9 +1006,10 @@ impl<'py> Capture<'py> {
             }
         }
         // pickle knows which objects are more than what Python sees of them: files, locks, iterators. One of
-        // each class is asked; scikit-learn's own need not be.
+        // each class is asked; scikit-learn's own need not be, nor those that say themselves what their state is.
         let (module, _) = self.graph.global_parts(facts.class);
         if facts.plain_reduce
+            && !facts.own_getstate
             && !module.starts_with("sklearn.")
             && self.asked.insert(address(&object.get_type()))
             && let Err(error) = object.call_method1("__reduce_ex__", (2,))

@@ -235,6 +235,18 @@ impl Graph {
         }
     }
 
+    /// As [`Graph::new`], with room for what JSON text of this length mostly says.
+    pub(crate) fn with_room(entry: &str, length: usize) -> Self {
+        let nodes = length / 96;
+        Self {
+            nodes: Vec::with_capacity(nodes),
+            places: Vec::with_capacity(nodes),
+            links: Vec::with_capacity(nodes),
+            text: String::with_capacity(length / 32),
+            ..Self::new(entry)
+        }
+    }
+
     /// The node that stands for the whole model.
     pub fn root(&self) -> Option<NodeId> {
         self.root
@@ -332,6 +344,20 @@ impl Graph {
         };
         self.text.push_str(text);
         Some(run)
+    }
+
+    /// Adds the text that `append` puts behind the text that is there; `None` where it gives none, or
+    /// indices run out.
+    pub(crate) fn push_text_of(
+        &mut self,
+        append: impl FnOnce(&mut String) -> Option<()>,
+    ) -> Option<Text> {
+        let start = self.text.len();
+        append(&mut self.text)?;
+        Some(Text {
+            start: u32::try_from(start).ok()?,
+            len: u32::try_from(self.text.len().checked_sub(start)?).ok()?,
+        })
     }
 
     /// The text of a run.

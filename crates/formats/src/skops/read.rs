@@ -39,13 +39,13 @@ pub fn read(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Graph, Err
     }
     let reader = Reader {
         cursor: Cursor::new(&bytes, SCHEMA, 0),
-        graph: Graph::new(SCHEMA),
+        graph: Graph::with_room(SCHEMA, bytes.len()),
         archive,
         limits,
         frames: Vec::new(),
         spare: Vec::new(),
         pending: Vec::new(),
-        ids: HashMap::default(),
+        ids: Ids::default(),
         id_log: Vec::new(),
         keys: HashMap::default(),
         grid: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
@@ -151,6 +151,47 @@ const SHARED_KEYS: usize = 1024;
 /// Keys that are shared at most.
 const KEYS: usize = 10_000;
 
+/// Nodes by their ids.
+#[derive(Default)]
+struct Ids {
+    /// Those of 1, 2, 3 and on, as nopickle numbers them.
+    counted: Vec<Option<NodeId>>,
+    other: HashMap<i64, NodeId, RandomState>,
+}
+
+impl Ids {
+    fn index(id: i64) -> Option<usize> {
+        usize::try_from(id).ok()?.checked_sub(1)
+    }
+
+    fn get(&self, id: i64) -> Option<NodeId> {
+        let counted = Self::index(id).and_then(|index| self.counted.get(index));
+        match counted {
+            Some(Some(node)) => Some(*node),
+            _ if self.other.is_empty() => None,
+            _ => self.other.get(&id).copied(),
+        }
+    }
+
+    fn insert(&mut self, id: i64, node: NodeId) {
+        let index = Self::index(id);
+        if index == Some(self.counted.len()) {
+            self.counted.push(Some(node));
+        } else if let Some(slot) = index.and_then(|index| self.counted.get_mut(index)) {
+            *slot = Some(node);
+        } else {
+            self.other.insert(id, node);
+        }
+    }
+
+    fn remove(&mut self, id: i64) {
+        if let Some(slot) = Self::index(id).and_then(|index| self.counted.get_mut(index)) {
+            *slot = None;
+        }
+        self.other.remove(&id);
+    }
+}
+
 struct Reader<'a, 'r, 's> {
     cursor: Cursor<'a>,
     graph: Graph,
@@ -164,9 +205,9 @@ struct Reader<'a, 'r, 's> {
     )]
     spare: Vec<Box<Open<'a>>>,
     pending: Vec<NodeId>,
-    ids: HashMap<i64, NodeId, RandomState>,
+    ids: Ids,
     id_log: Vec<(i64, NodeId)>,
-    keys: HashMap<String, NodeId, RandomState>,
+    keys: HashMap<Cow<'a, str>, NodeId, RandomState>,
     /// Items that arrays of objects of more than one dimension may still have.
     grid: u64,
     /// How many arrays of objects stand inside each other, down from each.
@@ -478,19 +519,22 @@ impl<'a> Reader<'a, '_, '_> {
         if !self.cursor.literal(CLASS) {
             return None;
         }
-        let class = self.plain_text()?;
+        let class = self.cursor.plain_string()?;
         if !self.cursor.literal(MODULE) {
             return None;
         }
-        let module = self.plain_text()?;
+        let module = self.cursor.plain_string()?;
         if !self.cursor.literal(LOADER) {
             return None;
         }
-        let row = self.cursor.plain_string().and_then(loader)?;
+        let name = self.cursor.plain_string()?;
         let raw = self.cursor.since(start);
         if let Some(known) = self.heads.iter().position(|head| head.raw == raw) {
             return Some(known);
         }
+        let row = loader(name)?;
+        let class = std::str::from_utf8(class).ok()?;
+        let module = std::str::from_utf8(module).ok()?;
         let head = Head {
             raw,
             class,
@@ -507,10 +551,6 @@ impl<'a> Reader<'a, '_, '_> {
         Some(slot)
     }
 
-    fn plain_text(&mut self) -> Option<&'a str> {
-        std::str::from_utf8(self.cursor.plain_string()?).ok()
-    }
-
     /// Reads a scalar or a reference in the spelling of nopickle's own files, which are most of the nodes
     /// of a large graph; `None`, and nothing taken, for any other spelling or node.
     fn usual_node(&mut self, place: u32) -> Result<Option<NodeId>, Error> {
@@ -520,7 +560,7 @@ impl<'a> Reader<'a, '_, '_> {
         if letter == Some(b'i') && self.cursor.literal(ID) {
             // A scalar that others refer to.
             let id = match self.cursor.number() {
-                Ok(Number::Int(id)) if id != 0 && !self.ids.contains_key(&id) => id,
+                Ok(Number::Int(id)) if id != 0 && self.ids.get(id).is_none() => id,
                 _ => {
                     self.cursor = start;
                     return Ok(None);
@@ -538,7 +578,7 @@ impl<'a> Reader<'a, '_, '_> {
         } else if letter == Some(b'l') && self.cursor.literal(REFERENCE) {
             if let Ok(Number::Int(id)) = self.cursor.number()
                 && self.cursor.literal("}")
-                && let Some(&known) = self.ids.get(&id)
+                && let Some(known) = self.ids.get(id)
             {
                 return Ok(Some(known));
             }
@@ -714,7 +754,7 @@ impl<'a> Reader<'a, '_, '_> {
         if id == 0 {
             return Ok(());
         }
-        let known = self.ids.get(&id).copied();
+        let known = self.ids.get(id);
         let children = Field::Content.bit()
             | Field::KeyTypes.bit()
             | Field::Shape.bit()
@@ -885,8 +925,11 @@ impl<'a> Reader<'a, '_, '_> {
         if let Some(value) = self.cursor.short_int_inside() {
             return Ok(Node::Int(value));
         }
-        if let Some(plain) = self.cursor.plain_text_inside() {
-            return text_node(&mut self.graph, plain, &start);
+        if let Some(text) = self
+            .graph
+            .push_text_of(|text| self.cursor.text_inside(text))
+        {
+            return Ok(Node::Str(text));
         }
         for (word, node) in [
             ("\"null\"", Node::None),
@@ -932,28 +975,41 @@ impl<'a> Reader<'a, '_, '_> {
             return Ok(*known);
         }
         let start = self.cursor;
-        let (bytes, plain) = match self.cursor.plain_string() {
-            Some(plain) => (plain, true),
-            None => (self.cursor.string(&mut self.buffer)?, false),
+        let plain = self.cursor.plain_string();
+        let bytes = match plain {
+            Some(plain) => plain,
+            None => self.cursor.string(&mut self.buffer)?,
         };
         let Ok(text) = std::str::from_utf8(bytes) else {
             let node = text_node(&mut self.graph, bytes, &start)?;
             return self.push(node, place);
         };
-        if shared
-            && let Some(&known) = self.keys.get(text)
-            && matches!(self.graph.node(known), Node::Str(run) if self.graph.text(run) == text)
-        {
-            if plain && let Some(after) = self.after.get_mut(slot) {
-                *after = Some((before, known));
+        let known = if shared {
+            self.keys.get(text).copied()
+        } else {
+            None
+        };
+        let known = known.filter(
+            |&known| matches!(self.graph.node(known), Node::Str(run) if self.graph.text(run) == text),
+        );
+        let id = if let Some(known) = known {
+            known
+        } else {
+            let run = self.graph.push_text(text).ok_or_else(full)?;
+            let borrowed = || plain.and_then(|plain| std::str::from_utf8(plain).ok());
+            let insert = (shared && self.keys.len() < KEYS)
+                .then(|| borrowed().map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed));
+            let id = self.push(Node::Str(run), place)?;
+            if let Some(text) = insert {
+                self.keys.insert(text, id);
             }
-            return Ok(known);
-        }
-        let run = self.graph.push_text(text).ok_or_else(full)?;
-        let insert = (shared && self.keys.len() < KEYS).then(|| text.to_owned());
-        let id = self.push(Node::Str(run), place)?;
-        if let Some(text) = insert {
-            self.keys.insert(text, id);
+            id
+        };
+        if shared
+            && plain.is_some()
+            && let Some(after) = self.after.get_mut(slot)
+        {
+            *after = Some((before, id));
         }
         Ok(id)
     }
@@ -965,7 +1021,7 @@ impl<'a> Reader<'a, '_, '_> {
         };
         let base = open.base.min(self.pending.len());
         if let Some(id) = open.late_id {
-            match self.ids.get(&id).copied() {
+            match self.ids.get(id) {
                 Some(known) if known > open.id => {
                     return Err(self
                         .cursor
@@ -982,8 +1038,8 @@ impl<'a> Reader<'a, '_, '_> {
             // Some of these may be gone.
             self.after = [None; PLACES];
             for (id, node) in self.id_log.split_off(open.id_mark.min(self.id_log.len())) {
-                if self.ids.get(&id) == Some(&node) {
-                    self.ids.remove(&id);
+                if self.ids.get(id) == Some(node) {
+                    self.ids.remove(id);
                 }
             }
             self.pending.truncate(base);
