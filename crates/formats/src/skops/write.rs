@@ -189,10 +189,23 @@ impl Json {
 fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
     let mut rest = bytes;
     while !rest.is_empty() {
-        let plain = rest
-            .iter()
-            .position(|&byte| matches!(byte, b'"' | b'\\' | 0..0x20 | 0xED))
-            .unwrap_or(rest.len());
+        let special = |byte: u8| matches!(byte, b'"' | b'\\' | 0..0x20 | 0xED);
+        // Whole blocks without one of these first: the compiler looks at many bytes at a time.
+        let blocks = rest.as_chunks::<32>().0.iter();
+        let plain = blocks
+            .take_while(|block| {
+                !block
+                    .iter()
+                    .fold(false, |found, &byte| found | special(byte))
+            })
+            .count()
+            .saturating_mul(32);
+        let tail = rest.get(plain..).unwrap_or_default();
+        let plain = plain.saturating_add(
+            tail.iter()
+                .position(|&byte| special(byte))
+                .unwrap_or(tail.len()),
+        );
         let (head, tail) = rest.split_at_checked(plain).unwrap_or((rest, &[]));
         out.extend_from_slice(head);
         let Some((&byte, mut after)) = tail.split_first() else {
