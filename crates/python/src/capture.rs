@@ -134,10 +134,17 @@ struct TypeFacts {
     class: GlobalId,
     /// Whether `__reduce__` is that of `object`.
     plain_reduce: bool,
-    has_getstate: bool,
-    /// Whether `__getstate__` is the class's own.
-    own_getstate: bool,
+    getstate: GetState,
     own_reduce_ex: bool,
+}
+
+/// Whose `__getstate__` a class has.
+#[derive(Clone, Copy, PartialEq)]
+enum GetState {
+    Nobodys,
+    /// That of `object`, from Python 3.11 on.
+    Plain,
+    Own,
 }
 
 /// Equal scalars are one node, as far as this many are remembered.
@@ -357,13 +364,13 @@ impl<'py> Capture<'py> {
         let (kind, module, name) = recognized(&class)?;
         let plain = self.py.get_type::<PyAny>();
         let getstate = class.getattr_opt(pyo3::intern!(self.py, "__getstate__"))?;
-        let own_getstate = match (
-            &getstate,
+        let getstate = match (
+            getstate,
             plain.getattr_opt(pyo3::intern!(self.py, "__getstate__"))?,
         ) {
-            (Some(own), Some(plain)) => !own.is(&plain),
-            (own, None) => own.is_some(),
-            (None, Some(_)) => false,
+            (None, _) => GetState::Nobodys,
+            (Some(own), Some(plain)) if own.is(&plain) => GetState::Plain,
+            (Some(_), _) => GetState::Own,
         };
         let facts = TypeFacts {
             kind,
@@ -371,8 +378,7 @@ impl<'py> Capture<'py> {
             plain_reduce: class
                 .getattr(pyo3::intern!(self.py, "__reduce__"))?
                 .is(&plain.getattr(pyo3::intern!(self.py, "__reduce__"))?),
-            has_getstate: getstate.is_some(),
-            own_getstate,
+            getstate,
             own_reduce_ex: !class
                 .getattr(pyo3::intern!(self.py, "__reduce_ex__"))?
                 .is(&plain.getattr(pyo3::intern!(self.py, "__reduce_ex__"))?),
@@ -996,7 +1002,7 @@ impl<'py> Capture<'py> {
         // each class is asked; scikit-learn's own need not be, nor those that say themselves what their state is.
         let (module, _) = self.graph.global_parts(facts.class);
         if facts.plain_reduce
-            && !facts.own_getstate
+            && facts.getstate != GetState::Own
             && !module.starts_with("sklearn.")
             && self.asked.insert(address(&object.get_type()))
             && let Err(error) = object.call_method1("__reduce_ex__", (2,))
@@ -1008,14 +1014,14 @@ impl<'py> Capture<'py> {
                 error.value(self.py)
             )));
         }
-        if !facts.has_getstate
+        if facts.getstate == GetState::Nobodys
             && object
                 .getattr_opt(pyo3::intern!(self.py, "__dict__"))?
                 .is_none()
         {
             return self.reduced_object(object, facts);
         }
-        let state = if facts.has_getstate {
+        let state = if facts.getstate != GetState::Nobodys {
             object.call_method0(pyo3::intern!(self.py, "__getstate__"))?
         } else if let Some(dict) = object.getattr_opt(pyo3::intern!(self.py, "__dict__"))? {
             dict
@@ -1097,7 +1103,8 @@ impl<'py> Capture<'py> {
 type Recognized = (Kind, String, String);
 
 /// Classes of libraries that were recognized in this process, by address; they are kept alive.
-static RECOGNIZED: Mutex<Option<FxHashMap<usize, (Py<PyType>, Recognized)>>> = Mutex::new(None);
+static RECOGNIZED: Mutex<Option<FxHashMap<usize, Kept>>> = Mutex::new(None);
+type Kept = (Py<PyType>, Recognized);
 /// Classes that are remembered.
 const CLASSES: usize = 1024;
 /// The packages whose classes keep their names and bases.

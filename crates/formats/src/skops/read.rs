@@ -482,18 +482,16 @@ impl<'a> Reader<'a, '_, '_> {
             let head = self.heads.get(slot);
             head.is_some_and(|head| self.cursor.raw(head.raw))
         });
-        let slot = match slot {
-            Some(slot) => slot,
-            None => {
-                let Some(slot) = self.other_head() else {
-                    return Ok(false);
-                };
-                if let (Some(seen), Ok(slot)) = (self.seen_at.get_mut(expected), u8::try_from(slot))
-                {
-                    *seen = slot;
-                }
-                slot
+        let slot = if let Some(slot) = slot {
+            slot
+        } else {
+            let Some(slot) = self.other_head() else {
+                return Ok(false);
+            };
+            if let (Some(seen), Ok(slot)) = (self.seen_at.get_mut(expected), u8::try_from(slot)) {
+                *seen = slot;
             }
+            slot
         };
         let Some(&Head {
             class, module, row, ..
