@@ -37,6 +37,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(tracking::tracking_redact, module)?)?;
     module.add_function(wrap_pyfunction!(cli, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::environment_write, module)?)?;
+    module.add_function(wrap_pyfunction!(mlflow::folder_check, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::folder_files, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::folder_open, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::folder_read, module)?)?;
