@@ -1,5 +1,6 @@
 //! Stores of runs and models: requests and answers are dicts, lists and texts.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use nopickle_tracking::artifacts::{self, Place};
@@ -410,13 +411,13 @@ impl TrackingStore {
     }
 
     /// The folder of its artifacts, where it is on this machine.
-    fn artifact_root(&self) -> Option<PathBuf> {
-        self.0.artifact_root().map(PathBuf::from)
+    fn artifact_root(&self) -> Option<OsString> {
+        self.0.artifact_root().map(OsString::from)
     }
 
     /// A new folder on the file system of the artifacts; none where they are elsewhere.
-    fn staging(&self, py: Python<'_>) -> PyResult<Option<PathBuf>> {
-        self.detached(py, |store| store.staging())
+    fn staging(&self, py: Python<'_>) -> PyResult<Option<OsString>> {
+        self.detached(py, |store| Ok(store.staging()?.map(OsString::from)))
     }
 
     /// Asks the store.
