@@ -1,5 +1,6 @@
 //! Stores of runs and models: requests and answers are dicts, lists and texts.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -369,6 +370,22 @@ fn from_json<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>>
 #[pyclass(frozen, name = "TrackingStore", module = "nopickle._rust")]
 pub(crate) struct TrackingStore(Box<dyn nopickle_tracking::Store>);
 
+thread_local! {
+    /// What a signal handler of Python raised while Rust worked on this thread.
+    static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+}
+
+/// Runs Python's signal handlers where one is due; says whether one raised.
+pub(crate) fn is_interrupted() -> bool {
+    Python::attach(|py| match py.check_signals() {
+        Ok(()) => false,
+        Err(raised) => {
+            RAISED.set(Some(raised));
+            true
+        }
+    })
+}
+
 impl TrackingStore {
     /// Runs `work` without the interpreter.
     fn detached<T: Send>(
@@ -376,8 +393,12 @@ impl TrackingStore {
         py: Python<'_>,
         work: impl FnOnce(&dyn nopickle_tracking::Store) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
-        py.detach(|| work(self.0.as_ref()))
-            .map_err(|error| errors::raise_tracking(py, &error))
+        let answer = py.detach(|| work(self.0.as_ref()));
+        // What a signal raised counts more than what came of it.
+        if let Some(raised) = RAISED.take() {
+            return Err(raised);
+        }
+        answer.map_err(|error| errors::raise_tracking(py, &error))
     }
 }
 
