@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -37,7 +38,12 @@ from nopickle.entities import (
     Run,
     ViewType,
 )
-from nopickle.exceptions import MlflowException, ResourceExistsError, ResourceNotFoundError
+from nopickle.exceptions import (
+    MlflowException,
+    ResourceExistsError,
+    ResourceNotFoundError,
+    StoreError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,6 +107,7 @@ _PARENT = "mlflow.parentRunId"
 _RUN_NAME = "mlflow.runName"
 _NOTE = "mlflow.note.content"
 _VERSIONS = "mlflow.modelVersions"
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 
 class _Local(threading.local):
@@ -1006,10 +1013,10 @@ def _log_model_folder(
     _staged[model.model_id] = staging
     try:
         if folder is not None:
-            # Beside what fill writes, which may not change the caller's files.
-            shutil.copytree(folder, staging, dirs_exist_ok=True)
+            # A copy, so that fill does not change the caller's files.
+            store.upload(staging, "", os.fspath(folder), client._registry)
         if fill is not None:
-            fill(model)
+            _write(fill, model, staging)
         local, place = store.resolve(model.artifact_location, client._registry)
         if local and root is not None:
             _rust.tracking_publish(staging, place)
@@ -1037,6 +1044,18 @@ def _log_model_folder(
     if registered_model_name is not None:
         version = register_model(model.model_uri, registered_model_name)
     return model, version
+
+
+def _write(fill: Callable[[LoggedModel], None], model: LoggedModel, staging: str) -> None:
+    """Let ``fill`` write the files of a model; a disk that takes none is a StoreError."""
+    try:
+        fill(model)
+    except OSError as error:
+        if isinstance(error, MlflowException) or error.errno not in _UNWRITABLE:
+            raise
+        told = StoreError(f"the model can't be written to {staging}: {error}")
+        told.errno = error.errno
+        raise told from error
 
 
 def _failed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -661,6 +662,78 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path: Path) -> 
     assert left == []
     models = nopickle.search_logged_models(output_format="list")
     assert all(one.status == LoggedModelStatus.FAILED for one in models)
+
+
+FULL = """
+import os, sys
+import nopickle
+from nopickle import tracking
+from nopickle.exceptions import StoreError
+root, files = sys.argv[1:]
+nopickle.set_tracking_uri(root)
+def fill(model):
+    with open(os.path.join(tracking._staging_folder(model), "MLmodel"), "wb") as file:
+        file.write(b"x" * 4_000_000)
+with nopickle.start_run() as run:
+    nopickle.log_metric("before", 1)
+    for ask in (
+        lambda: nopickle.log_artifacts(files),
+        lambda: tracking._log_model_folder(files, name="folder"),
+        lambda: tracking._log_model_folder(None, name="filled", fill=fill),
+    ):
+        try:
+            ask()
+        except StoreError as error:
+            print(error.errno, str(error).replace("\\n", " "))
+    filler = open(os.path.join(root, "filler"), "wb", buffering=0)
+    try:
+        while True:
+            filler.write(b"x" * 4096)
+    except OSError:
+        pass
+    logged = []
+    try:
+        for step in range(100_000):
+            nopickle.log_metric("during", step, step=step)
+            logged.append(step)
+    except StoreError as error:
+        print(error.errno, error)
+    os.unlink(filler.name)
+    filler.close()
+    nopickle.log_metric("after", len(logged))
+found = nopickle.MlflowClient().get_metric_history(run.info.run_id, "during")
+assert [one.step for one in found] == logged
+print(run.info.run_id)
+"""
+
+
+def test_a_full_file_system_is_told_and_the_store_goes_on(tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "MLmodel").write_bytes(b"x" * 4_000_000)
+    # A file system of 3 MB, in a namespace of its own: it goes with the process.
+    mount = f'mount -t tmpfs -o size=3m none {full} && exec {sys.executable} -c "$CODE" {full} {tmp_path}/files'
+    namespace = ["unshare", "-m"] if os.getuid() == 0 else ["unshare", "-rm"]
+    tried = subprocess.run(
+        [*namespace, "mount", "-t", "tmpfs", "none", full], capture_output=True, check=False
+    )
+    if tried.returncode:
+        pytest.skip("this user may not mount a file system")
+    environment = {**os.environ, "PYTHONPATH": PYTHON, "CODE": FULL}
+    out = subprocess.run(
+        [*namespace, "sh", "-c", mount],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=100,
+    )
+    assert out.returncode == 0, out.stderr
+    *told, _run_id = out.stdout.splitlines()
+    assert len(told) == 4, told
+    for line in told:
+        assert line.startswith(f"{errno.ENOSPC} "), line
+        assert "space" in line.lower()
 
 
 def test_what_killed_processes_left_is_cleaned_after_a_day(tmp_path: Path) -> None:

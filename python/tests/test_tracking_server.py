@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -448,3 +449,26 @@ def test_an_answer_that_is_no_answer_is_told(tmp_path: Path) -> None:
         with pytest.raises(InvalidArgumentError, match=r"\.\."):
             tracking._local_folder("mlflow-artifacts:/0/a", str(tmp_path / "deep" / "out"))
     assert not (tmp_path / "evil").exists()
+
+
+def test_ctrl_c_ends_the_wait_for_a_server() -> None:
+    code = "import nopickle, sys; print(flush=True); nopickle.MlflowClient(sys.argv[1]).get_run('0' * 32)"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(nopickle.__file__).parents[1]),
+        "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "60",
+    }
+    with Faults(lambda *_: (503, {}, {})) as faults:
+        command = [sys.executable, "-c", code, faults.url]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        )
+        end = time.monotonic() + 60
+        while not faults.asked:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+    assert b"KeyboardInterrupt" in told
+    assert len(faults.asked) == 1

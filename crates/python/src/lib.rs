@@ -30,6 +30,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(skops::skops_names, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_rows, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_untrusted, module)?)?;
+    nopickle_tracking::interrupt::ask(tracking::is_interrupted);
     module.add_class::<tracking::TrackingStore>()?;
     module.add_function(wrap_pyfunction!(tracking::tracking_check_path, module)?)?;
     module.add_function(wrap_pyfunction!(tracking::tracking_new_model_id, module)?)?;
