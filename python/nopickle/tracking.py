@@ -245,13 +245,7 @@ def set_experiment(
     client = _client()
     found: Experiment | None
     if experiment_name is not None:
-        found = client.get_experiment_by_name(experiment_name)
-        if found is None:
-            try:
-                found = client.get_experiment(client.create_experiment(experiment_name))
-            except ResourceExistsError:
-                # Another process made it meanwhile.
-                found = client.get_experiment_by_name(experiment_name)
+        found = _named(client, experiment_name)
     else:
         found = client.get_experiment(str(experiment_id))
     if found is None or found.lifecycle_stage != "active":
@@ -264,15 +258,27 @@ def set_experiment(
     return found
 
 
+def _named(client: MlflowClient, name: str) -> Experiment | None:
+    """Give the experiment with this name; it is made if it is not there."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return client.get_experiment(client.create_experiment(name))
+        except ResourceExistsError:
+            # Another process made it meanwhile.
+            return client.get_experiment_by_name(name)
+    return found
+
+
 def _experiment_id() -> str:
     """Give the experiment for a new run."""
     if _experiment is not None and _experiment[0] == _stores.tracking_uri():
         return _experiment[1]
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME")
     if name:
-        client = _client()
-        found = client.get_experiment_by_name(name)
-        return found.experiment_id if found is not None else client.create_experiment(name)
+        found = _named(_client(), name)
+        if found is not None:
+            return found.experiment_id
     return os.environ.get("MLFLOW_EXPERIMENT_ID") or "0"
 
 

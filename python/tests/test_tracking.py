@@ -162,17 +162,38 @@ def test_each_thread_has_its_own_active_run() -> None:
 
 
 def test_a_forked_process_logs_to_the_same_store() -> None:
-    with nopickle.start_run() as run:
-        child = os.fork()
-        if child == 0:
-            try:
-                assert nopickle.active_run() is None
-                MlflowClient().log_metric(run.info.run_id, "child", 1)
-            finally:
-                os._exit(0)
-        assert os.waitpid(child, 0)[1] == 0
-        nopickle.log_metric("parent", 2)
-    assert nopickle.get_run(run.info.run_id).data.metrics == {"child": 1.0, "parent": 2.0}
+    # In a process of its own, which has no threads.
+    code = """if True:
+        import os
+        import nopickle
+        with nopickle.start_run() as run:
+            child = os.fork()
+            if child == 0:
+                try:
+                    assert nopickle.active_run() is None
+                    nopickle.MlflowClient().log_metric(run.info.run_id, "child", 1)
+                    status = 0
+                except BaseException:
+                    status = 1
+                os._exit(status)
+            assert os.waitpid(child, 0)[1] == 0
+            nopickle.log_metric("parent", 2)
+        print(run.info.run_id)
+        """
+    out = python(code)
+    assert out.returncode == 0, out.stderr
+    assert nopickle.get_run(out.stdout.strip()).data.metrics == {"child": 1.0, "parent": 2.0}
+
+
+def test_an_experiment_is_made_once_by_many_processes(tmp_path: Path) -> None:
+    code = "import nopickle; print(nopickle.set_experiment('shared').experiment_id)"
+    environment = {**os.environ, "PYTHONPATH": PYTHON}
+    workers = [
+        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE)
+        for _ in range(6)
+    ]
+    ids = {worker.communicate(timeout=60)[0].strip() for worker in workers}
+    assert ids == {nopickle.get_experiment_by_name("shared").experiment_id.encode()}
 
 
 def test_a_param_keeps_its_value() -> None:

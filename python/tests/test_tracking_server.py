@@ -472,3 +472,21 @@ def test_ctrl_c_ends_the_wait_for_a_server() -> None:
         _, told = process.communicate(timeout=20)
     assert b"KeyboardInterrupt" in told
     assert len(faults.asked) == 1
+
+
+def test_a_file_of_a_web_server_is_downloaded_without_the_login(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "abc")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    with Faults(
+        lambda _count, _method, path: (200 if "a.txt" in path else 404, {}, "text")
+    ) as faults:
+        out = nopickle.artifacts.download_artifacts(f"{faults.url}/deep/a.txt", dst_path="out")
+        assert out == str(tmp_path / "out" / "a.txt")
+        assert Path(out).read_text() == "text"
+        assert faults.asked[-1][1] == "/deep/a.txt"
+        assert "authorization" not in {name.lower() for name in faults.asked[-1][2]}
+        with pytest.raises(TrackingServerError, match="404"):
+            nopickle.artifacts.download_artifacts(f"{faults.url}/b", dst_path="none")
+    assert os.listdir("none") == []

@@ -530,13 +530,12 @@ impl Server {
                     seen = now;
                 };
                 let answer = loop {
-                    match tokio::time::timeout(Duration::from_millis(100), &mut request).await {
-                        Ok(answer) => break answer,
-                        Err(_) => {
-                            tell();
-                            interrupt::check().map_err(Failed::Local)?;
-                        }
+                    let wait = Duration::from_millis(100);
+                    if let Ok(answer) = tokio::time::timeout(wait, &mut request).await {
+                        break answer;
                     }
+                    tell();
+                    interrupt::check().map_err(Failed::Local)?;
                 };
                 tell();
                 answered(answer).await?;
