@@ -49,6 +49,14 @@ def _fetch_folder(
     registry_uri: str | None,
 ) -> tuple[str, str | None]:
     """Give the local path of what a URI names, and the temporary folder that was made for it, if any."""
+    from nopickle.models._folders import local_path
+
+    found = local_path(uri)
+    if found is not None and dst_path is None and not path:
+        # A path needs no store, and makes none.
+        if not os.path.exists(found):
+            raise ResourceNotFoundError(f"{uri}: there is nothing there", "RESOURCE_DOES_NOT_EXIST")
+        return found, None
     store = _stores.at(tracking_uri or _stores.tracking_uri())
     registry = _stores.at(registry_uri or tracking_uri or _stores.registry_uri())
     local, place = store.resolve(uri, registry)

@@ -164,7 +164,6 @@ def test_a_model_that_was_logged_is_read_and_changed_by_its_uri(folder, tmp_path
     model.save(folder / "MLmodel")
     store = tmp_path / "store"
     store.mkdir()
-    before = nopickle.get_tracking_uri()
     nopickle.set_tracking_uri(f"sqlite:///{store}/nopickle.db")
     try:
         with nopickle.start_run() as run:
@@ -182,7 +181,7 @@ def test_a_model_that_was_logged_is_read_and_changed_by_its_uri(folder, tmp_path
         with pytest.raises(MlflowException):
             Model.load("runs:/0123456789abcdef0123456789abcdef/model")
     finally:
-        nopickle.set_tracking_uri(before)
+        nopickle.set_tracking_uri("")
 
 
 @pytest.mark.parametrize(
