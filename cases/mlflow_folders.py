@@ -2,7 +2,7 @@
 
     python cases/mlflow_folders.py
 
-Nothing here uses nopickle. Each folder is what ``mlflow.sklearn.save_model`` (or ``mlflow.lightgbm.save_model``) writes,
+Nothing here uses nopickle. Each folder is what ``mlflow.sklearn.save_model`` or ``mlflow.lightgbm.save_model`` writes,
 with ``case.toml``, ``inputs.json`` and ``expected.json`` beside it: the predictions of ``mlflow.pyfunc.load_model`` for
 the inputs. Models are small, and their training is seeded. Times and ids in ``MLmodel`` are those of the run.
 Written with MLflow 2.22.0 (scikit-learn 1.6.1) and 3.17.2 (scikit-learn 1.9.1).
@@ -66,7 +66,12 @@ def models():
     }
     params = infer_signature(X, tree.predict(X), params={"threshold": 0.5, "names": ["a", "b"]})
     yield "tree_cloudpickle", "cloudpickle", tree, columns
-    yield "tree_pickle", "pickle", tree, {"signature": params, "metadata": {"owner": "tests", "n": 3}}
+    yield (
+        "tree_pickle",
+        "pickle",
+        tree,
+        {"signature": params, "metadata": {"owner": "tests", "n": 3}},
+    )
     yield "regression_pickle", "pickle", arrays, tensors
     if NEW:
         types = {
@@ -100,9 +105,11 @@ def finish(folder, target, kind, covers):
     tensor = schema is not None and schema.is_tensor_spec()
     predictions = loaded.predict(inputs.to_numpy() if tensor else inputs)
     split = inputs.to_dict(orient="split")
-    given = {"inputs": inputs.to_numpy().tolist()} if tensor else {
-        "dataframe_split": {key: split[key] for key in ("columns", "data")}
-    }
+    given = (
+        {"inputs": inputs.to_numpy().tolist()}
+        if tensor
+        else {"dataframe_split": {key: split[key] for key in ("columns", "data")}}
+    )
     (folder / "inputs.json").write_text(json.dumps(given) + "\n")
     (folder / "expected.json").write_text(json.dumps(np.asarray(predictions).tolist()) + "\n")
     (folder / "case.toml").write_text(

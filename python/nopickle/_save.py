@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import tempfile
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from nopickle.exceptions import MlflowException
@@ -128,12 +129,13 @@ def infer_signature(example: Any, predict: Callable[[Any], Any]) -> ModelSignatu
 
     import numpy as np
 
-    from nopickle.models import _enforce, signature
+    from nopickle.models import ModelSignature, _enforce
+    from nopickle.types import _infer
 
     data, params = example.inference_data, example.inference_params
     try:
-        inputs = signature._infer_schema(data)
-        params_schema = signature._infer_param_schema(params) if params else None
+        inputs = _infer.infer_schema(data)
+        params_schema = _infer.infer_param_schema(params) if params else None
         given = _enforce.enforce_schema(copy.deepcopy(data), inputs)
         prediction = predict(given)
         if (
@@ -144,8 +146,11 @@ def infer_signature(example: Any, predict: Callable[[Any], Any]) -> ModelSignatu
             import pandas
 
             prediction = pandas.Series(prediction)
-        outputs = signature._infer_schema(prediction)
-        return signature.ModelSignature(inputs, outputs, params_schema)
+        with warnings.catch_warnings():
+            # Of integers that could be missing: predictions are the model's own.
+            warnings.simplefilter("ignore")
+            outputs = _infer.infer_schema(prediction)
+        return ModelSignature(inputs, outputs, params_schema)
     except Exception as error:
         _logger.warning(
             "No signature could be inferred from the input example: %r. Pass signature=, or an example "
@@ -176,7 +181,6 @@ def log(
     model_type: str | None,
     step: int,
     model_id: str | None,
-    flavor: str,
     kwargs: dict[str, Any],
     **arguments: Any,
 ) -> ModelInfo:
@@ -208,20 +212,25 @@ def log(
     if artifact_path is not None:
         _logger.warning("`artifact_path` is deprecated. Please use `name` instead.")
     del await_registration_for  # a version is ready as soon as it is created
+    active = tracking.active_run()
+    source = run_id or (active.info.run_id if active is not None else None)
+    if source is not None and model_id is None:
+        # A model keeps the parameters of the run that made it, as in MLflow.
+        params = {**(params or {}), **tracking.get_run(source).data.params}
     made: list[Model] = []
 
-    def fill(folder: str, logged: Any) -> None:
+    def fill(logged: Any) -> None:
         model = Model(
             artifact_path=logged.artifact_location,
             model_uuid=logged.model_id,
             run_id=logged.source_run_id,
             model_id=logged.model_id,
         )
-        save_model(path=folder, mlflow_model=model, **arguments)
+        save_model(path=tracking._staging_folder(logged), mlflow_model=model, **arguments)
         made.append(model)
 
     logged, version = tracking._log_model_folder(
-        fill,
+        None,
         name=name or artifact_path,
         run_id=run_id,
         model_id=model_id,
@@ -229,10 +238,10 @@ def log(
         tags=tags,
         model_type=model_type,
         step=step,
-        flavor=flavor,
         registered_model_name=registered_model_name,
+        fill=fill,
     )
     info = made[0].get_model_info(logged)
     if version is not None:
-        info.registered_model_version = version.version
+        info.registered_model_version = int(version.version)
     return info

@@ -5,15 +5,22 @@ All of them derive from :class:`NopickleError`. Errors of the operating system s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "InvalidArgumentError",
+    "InvalidInputError",
     "LimitExceededError",
     "MalformedModelError",
+    "MlflowException",
     "NopickleError",
+    "ResourceExistsError",
+    "ResourceNotFoundError",
+    "StoreError",
+    "TrackingServerError",
     "UnsupportedModelError",
     "UnsupportedTypeError",
     "UntrustedTypesError",
@@ -73,3 +80,66 @@ class UntrustedTypesError(NopickleError, TypeError):
 
 class UnsupportedTypeError(NopickleError, TypeError):
     """An object can't be saved in this format; the message says why."""
+
+
+class MlflowException(NopickleError):
+    """A run, a model, a store or a server could not do what was asked.
+
+    Attributes
+    ----------
+    message : str
+        What happened, where, and what to do next.
+    error_code : str
+        The kind of error in MLflow's words, such as ``"RESOURCE_DOES_NOT_EXIST"`` or
+        ``"INVALID_PARAMETER_VALUE"``.
+    """
+
+    def __init__(self, message: object, error_code: str = "INTERNAL_ERROR", **kwargs: Any) -> None:
+        self.message = str(message)
+        self.error_code = str(error_code)
+        self.json_kwargs = kwargs
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.error_code)
+
+    @classmethod
+    def invalid_parameter_value(cls, message: str, **kwargs: Any) -> MlflowException:
+        """Make the exception for an argument that breaks a rule."""
+        return cls(message, error_code="INVALID_PARAMETER_VALUE", **kwargs)
+
+
+class InvalidArgumentError(MlflowException, ValueError):
+    """A name, an id, a URI, a filter or another argument breaks a rule: change the argument."""
+
+
+class ResourceNotFoundError(MlflowException, LookupError):
+    """There is no such run, experiment, model, version, alias or artifact."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ResourceExistsError(MlflowException):
+    """The name is taken."""
+
+
+class TrackingServerError(MlflowException):
+    """The tracking server can't be reached, refuses, or failed; the message has the status."""
+
+
+class StoreError(MlflowException, OSError):
+    """The embedded store, its disk or an object store failed; ``errno`` says why where the system told."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidInputError(MlflowException, ValueError):
+    """Inputs or parameters that do not fit a model's signature; the message names the column and both types."""
+
+    def __init__(self, message: object, error_code: str = "INVALID_PARAMETER_VALUE") -> None:
+        super().__init__(message, error_code)

@@ -173,7 +173,7 @@ def save_model(
     import sklearn
 
     from nopickle.models import Model
-    from nopickle.models import model as models
+    from nopickle.models import _example as models
 
     _environment.check_arguments(conda_env, pip_requirements, extra_pip_requirements)
     if serialization_format is None:
@@ -197,7 +197,9 @@ def save_model(
         code = _save.copy_code_paths(code_paths, folder)
         example = None
         if input_example is not None:
-            example = models._save_example(mlflow_model, input_example, folder)
+            example = models._Example(input_example)
+            example.save(folder)
+            mlflow_model.saved_input_example_info = example.info
         if signature is None and example is not None:
             signature = _save.infer_signature(example, sk_model.predict)
         if signature:
@@ -372,7 +374,6 @@ def log_model(
         model_type=model_type,
         step=step,
         model_id=model_id,
-        flavor=FLAVOR_NAME,
         kwargs=kwargs,
         sk_model=sk_model,
         conda_env=conda_env,

@@ -9,11 +9,14 @@ mod commands;
 mod exit;
 mod model;
 mod output;
+mod transfer;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::Parser as _;
+
+pub use transfer::transfer_bar;
 
 /// Runs the command line `args`, the name of the command first, and returns the exit status: 0 trusted
 /// and verified (or nothing was asked that could be refused), 1 refused, 2 could not answer or wrong

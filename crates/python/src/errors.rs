@@ -1,6 +1,7 @@
 //! Errors as Python exceptions: one match, no wildcard.
 
 use nopickle_formats::{Error, Untrusted};
+use nopickle_tracking::Error as TrackingError;
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -49,6 +50,54 @@ fn raise_untrusted(py: Python<'_>, untrusted: &Untrusted) -> PyErr {
     let make = || -> PyResult<PyErr> {
         let error = class(py, "UntrustedTypesError")?.call1((names, untrusted.to_string()))?;
         Ok(PyErr::from_value(error))
+    };
+    make().unwrap_or_else(|error| error)
+}
+
+/// The Python exception for an error of a store, a server or of artifacts; it carries MLflow's `error_code`.
+pub(crate) fn raise_tracking(py: Python<'_>, error: &TrackingError) -> PyErr {
+    let code = error.code();
+    let (name, errno) = match error {
+        TrackingError::NotFound { .. } => ("ResourceNotFoundError", None),
+        TrackingError::AlreadyExists { .. } => ("ResourceExistsError", None),
+        TrackingError::Invalid(_) | TrackingError::UnknownScheme { .. } => {
+            ("InvalidArgumentError", None)
+        }
+        TrackingError::State(_) => ("MlflowException", None),
+        TrackingError::Server { .. } => match code {
+            "RESOURCE_DOES_NOT_EXIST" => ("ResourceNotFoundError", None),
+            "RESOURCE_ALREADY_EXISTS" => ("ResourceExistsError", None),
+            "INVALID_PARAMETER_VALUE" => ("InvalidArgumentError", None),
+            _ => ("TrackingServerError", None),
+        },
+        TrackingError::Unauthorized { .. }
+        | TrackingError::Forbidden { .. }
+        | TrackingError::RateLimited { .. }
+        | TrackingError::Unreachable { .. } => ("TrackingServerError", None),
+        TrackingError::Storage { .. }
+        | TrackingError::Database { .. }
+        | TrackingError::Newer { .. } => ("StoreError", None),
+        TrackingError::NoSpace { .. } => ("StoreError", Some("ENOSPC")),
+        TrackingError::ReadOnly { .. } => ("StoreError", Some("EACCES")),
+        TrackingError::Io { source, .. } => {
+            return make_tracking(py, "StoreError", error, source.raw_os_error());
+        }
+    };
+    let number = errno.and_then(|errno| {
+        py.import("errno")
+            .and_then(|module| module.getattr(errno)?.extract())
+            .ok()
+    });
+    make_tracking(py, name, error, number)
+}
+
+fn make_tracking(py: Python<'_>, name: &str, error: &TrackingError, errno: Option<i32>) -> PyErr {
+    let make = || -> PyResult<PyErr> {
+        let made = class(py, name)?.call1((error.to_string(), error.code()))?;
+        if let Some(errno) = errno {
+            made.setattr("errno", errno)?;
+        }
+        Ok(PyErr::from_value(made))
     };
     make().unwrap_or_else(|error| error)
 }

@@ -6,6 +6,7 @@ mod materialize;
 mod memory;
 mod mlflow;
 mod skops;
+mod tracking;
 
 use std::ffi::OsString;
 
@@ -29,6 +30,11 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(skops::skops_names, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_rows, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_untrusted, module)?)?;
+    module.add_class::<tracking::TrackingStore>()?;
+    module.add_function(wrap_pyfunction!(tracking::tracking_check_path, module)?)?;
+    module.add_function(wrap_pyfunction!(tracking::tracking_new_model_id, module)?)?;
+    module.add_function(wrap_pyfunction!(tracking::tracking_publish, module)?)?;
+    module.add_function(wrap_pyfunction!(tracking::tracking_redact, module)?)?;
     module.add_function(wrap_pyfunction!(cli, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::environment_write, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::folder_files, module)?)?;

@@ -245,11 +245,10 @@ pub(super) fn malformed(what: &'static str) -> Error {
 fn check(name: &str, value: &Value, holds: Holds) -> Result<(), Error> {
     let fits = match (holds, value) {
         (_, Value::Null)
-        | (Holds::Text, Value::Text(_))
+        // A version such as `3.10` may stand without quotes; MLflow reads it as a number.
+        | (Holds::Text, Value::Text(_) | Value::Int(_) | Value::Float(_))
         | (Holds::Flag, Value::Bool(_))
         | (Holds::Mapping, Value::Map(_)) => true,
-        // A version such as `3.10` may stand without quotes; MLflow reads it as a number.
-        (Holds::Text, Value::Int(_) | Value::Float(_)) => true,
         (Holds::Count, Value::Int(count)) => *count >= 0,
         (Holds::Texts, Value::List(items)) => items.iter().all(|item| item.text().is_some()),
         _ => false,

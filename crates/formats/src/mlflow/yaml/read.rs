@@ -36,6 +36,10 @@ struct Reader<'a> {
     bytes: u64,
     depth: u64,
     root: Option<Value>,
+    /// Whether an anchor was seen.
+    anchored: bool,
+    /// Whether the last line has an end.
+    ended: bool,
 }
 
 /// Reads one YAML document.
@@ -58,6 +62,8 @@ pub fn read(bytes: &[u8], entry: &str, limits: &Limits) -> Result<Value, Error> 
         bytes: limits.text_bytes,
         depth: DEPTH.min(limits.depth),
         root: None,
+        anchored: false,
+        ended: text.ends_with('\n'),
     };
     let mut documents = 0_u8;
     for event in Parser::new_from_str(text) {
@@ -76,7 +82,40 @@ pub fn read(bytes: &[u8], entry: &str, limits: &Limits) -> Result<Value, Error> 
         }
         reader.event(event, &span.start)?;
     }
+    if reader.anchored {
+        anchors(text, entry)?;
+    }
     Ok(reader.root.unwrap_or(Value::Null))
+}
+
+/// Refuses an anchor or alias whose name has letters that YAML 1.1 does not end it with or take into it.
+fn anchors(text: &str, entry: &str) -> Result<(), Error> {
+    for (line, number) in text.lines().zip(1_u64..) {
+        let mut before = ' ';
+        for (at, letter) in line.char_indices() {
+            let starts = matches!(letter, '&' | '*') && matches!(before, ' ' | '[' | '{' | ',');
+            before = letter;
+            if !starts {
+                continue;
+            }
+            let rest = line.get(at..).unwrap_or_default().get(1..).unwrap_or_default();
+            let name = rest
+                .split([' ', ',', ']', '}'])
+                .next()
+                .unwrap_or_default();
+            let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            if !name.chars().all(known) {
+                let column = line.get(..at).unwrap_or_default().chars().count();
+                let column = u64::try_from(column).unwrap_or(u64::MAX).saturating_add(1);
+                return Err(Error::unsupported(
+                    Location::line(entry, number, column),
+                    "name of an anchor",
+                    name,
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn place(entry: &str, mark: &Marker) -> Location {
@@ -138,6 +177,11 @@ impl Reader<'_> {
                 let value = value.clone();
                 self.value(value, 0, mark)
             }
+            Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, _, _) if !self.ended => {
+                // Readers of YAML 1.1 and 1.2 disagree on whether it ends with a line end.
+                let name = "the text does not end with a line end";
+                Err(Error::unsupported(at(), "block scalar", name))
+            }
             Event::Scalar(text, style, anchor, None) => {
                 let value = match style {
                     ScalarStyle::Plain => match plain(&text) {
@@ -197,6 +241,7 @@ impl Reader<'_> {
     /// A finished value goes where the next value belongs.
     fn value(&mut self, value: Value, anchor: usize, mark: &Marker) -> Result<(), Error> {
         if anchor != 0 {
+            self.anchored = true;
             let (values, bytes) = cost(&value);
             // What an anchor names is kept: it costs as much again.
             spend(&mut self.values, values, "values of a document")?;
@@ -332,6 +377,8 @@ mod tests {
             ("a: \u{85}", "unsupported letter of a text: U+0085"),
             ("a: 0b_", "a number has no value, or too many digits"),
             ("a: [1", "the text is not YAML"),
+            ("a: |\n  x", "MLmodel:1:4: unsupported block scalar"),
+            ("a: &b:c d", "MLmodel:1:4: unsupported name of an anchor: b:c"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(words), "{text:?}: {error}");
