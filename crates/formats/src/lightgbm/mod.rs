@@ -20,6 +20,10 @@ use crate::limits::{Limits, at_most};
 /// The class that holds a text of this format.
 pub(crate) const CLASS: &str = "lightgbm.basic.Booster";
 
+/// LightGBM makes room for the square of the classes wherever it reads parameters (`Config::GetAucMuWeights`), and each
+/// prediction has room for all.
+pub(crate) const MOST_CLASSES: u32 = 10_000;
+
 /// A booster whose text keeps every rule. Numbers that the rules do not need stay as they are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Booster<'a> {
@@ -129,6 +133,11 @@ pub fn read<'a>(bytes: &'a [u8], entry: &str, limits: &Limits) -> Result<Booster
 /// Reads a booster's text that stands in memory.
 pub(crate) fn parse(text: &str) -> Result<Booster<'_>, Refused> {
     read::booster(text)
+}
+
+/// The features and the classes of a text whose rest is not looked at.
+pub(crate) fn dimensions(text: &str) -> Result<(u32, u32), Refused> {
+    read::dimensions(text)
 }
 
 /// Which rule a text breaks, and at which byte.

@@ -2,10 +2,7 @@
 
 use super::cursor::Cursor;
 use super::tree::{self, Scratch};
-use super::{Booster, Header, Refused, Tree, pandas};
-
-/// Without trees nothing in the text pays for the classes that each prediction has room for.
-const CLASSES_WITHOUT_TREES: u32 = 10_000;
+use super::{Booster, Header, MOST_CLASSES, Refused, Tree, pandas};
 
 const NAMES: &str = "feature_names is not one name for each feature";
 const INFOS: &str = "feature_infos is not one range for each feature";
@@ -47,6 +44,12 @@ pub(super) fn booster(text: &str) -> Result<Booster<'_>, Refused> {
     })
 }
 
+/// The features and the classes that the header says.
+pub(super) fn dimensions(text: &str) -> Result<(u32, u32), Refused> {
+    let header = header(&mut Cursor::new(text))?;
+    Ok((header.num_features, header.num_class))
+}
+
 fn header<'a>(cursor: &mut Cursor<'a>) -> Result<Header<'a>, Refused> {
     cursor.expect(b"tree\n", "the text does not start with tree")?;
     let version = version(cursor)?;
@@ -58,6 +61,11 @@ fn header<'a>(cursor: &mut Cursor<'a>) -> Result<Header<'a>, Refused> {
     let num_class = u32::try_from(classes).unwrap_or_default();
     if num_class == 0 || per_iteration != classes {
         return Err(here.unverified("num_tree_per_iteration is not num_class, which is at least 1"));
+    }
+    if num_class > MOST_CLASSES {
+        let (found, limit) = (num_class.into(), MOST_CLASSES.into());
+        let what = "classes of a booster";
+        return Err(Refused::limit(here.at(), what, found, limit));
     }
     let what = "the line label_index is not here";
     let label_index = header_number(cursor, b"label_index=", what)?;
@@ -118,16 +126,6 @@ fn trees<'a>(cursor: &mut Cursor<'a>, header: &Header<'a>) -> Result<Vec<Tree<'a
     let count = u32::try_from(sizes.len()).unwrap_or(u32::MAX);
     if count.checked_rem(header.num_class) != Some(0) {
         return Err(here.unverified("the number of trees is not a multiple of num_class"));
-    }
-    if sizes.is_empty() && header.num_class > CLASSES_WITHOUT_TREES {
-        let what = "num_class of a booster without trees";
-        let found = header.num_class.into();
-        return Err(Refused::limit(
-            here.at(),
-            what,
-            found,
-            CLASSES_WITHOUT_TREES.into(),
-        ));
     }
     cursor.end_of_line("the header does not end with an empty line")?;
     let mut trees = Vec::with_capacity(sizes.len());
