@@ -20,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from nopickle import __version__
+
 LOG = """
 import json, os, sys, time
 import {module} as mlflow
@@ -132,8 +134,9 @@ def main() -> int:
         f"Python {platform.python_version()}, "
         + ", ".join(
             f"{name} {importlib.metadata.version(name)}"
-            for name in ("mlflow", "skops", "scikit-learn", "nopickle")
+            for name in ("mlflow", "skops", "scikit-learn")
         )
+        + f", nopickle {__version__}"
         + f"; medians of {arguments.rounds} rounds",
         "",
         "| what | stock MLflow, or cp | nopickle | ratio | at most |",

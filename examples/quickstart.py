@@ -1,4 +1,4 @@
-"""Save a model, audit it, load it, and see what is refused: `make demo`, or `python examples/quickstart.py`.
+"""Log a model, save one, audit it, load it, and see what is refused: `make demo`, or `python examples/quickstart.py`.
 
 It writes into a temporary folder and runs nothing that a file brings.
 """
@@ -26,6 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import nopickle
+import nopickle as mlflow
 from nopickle.exceptions import UntrustedTypesError, UnverifiedModelError
 
 REPEATS = 9
@@ -117,7 +118,7 @@ def names_in_pickle(data):
 
 
 def main():
-    """Run the seven steps."""
+    """Run the eight steps."""
     print(
         f"nopickle {nopickle.__version__}, scikit-learn {sklearn.__version__}, numpy {np.__version__}"
     )
@@ -135,18 +136,42 @@ def main():
         pipeline = make_pipeline(columns, LogisticRegression(max_iter=1000)).fit(inputs, answers)
         say(f"a pipeline: {' -> '.join(type(step).__name__ for _, step in pipeline.steps)}")
 
-        title(2, "Save them")
+        title(2, "Log the forest in a run, on the embedded store, and load it again")
+        with mlflow.start_run(run_name="quickstart") as run:
+            mlflow.log_param("trees", len(forest.estimators_))
+            mlflow.log_metric("accuracy", forest.score(inputs, answers))
+            start = time.perf_counter()
+            info = mlflow.sklearn.log_model(
+                forest,
+                name="model",
+                input_example=inputs[:2],
+                registered_model_name="iris",
+            )
+            took = time.perf_counter() - start
+        say(f"mlflow.sklearn.log_model(forest, ...)    {took * 1000:.0f} ms, {info.model_uri}")
+        for uri in (f"runs:/{run.info.run_id}/model", "models:/iris/1"):
+            loaded = mlflow.pyfunc.load_model(uri)
+            same = np.array_equal(forest.predict(inputs), loaded.predict(inputs))
+            print(f"   mlflow.pyfunc.load_model({uri!r}): same predictions: {same}")
+            if not same:
+                raise SystemExit("the loaded model answers differently")
+        os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+        mlflow.sklearn.load_model("models:/iris/1")
+        del os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"]
+        say("MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false: loads too, nothing of it is a pickle")
+
+        title(3, "Save both as files")
         for model, name in [(forest, "forest.skops"), (pipeline, "pipeline.skops")]:
             nopickle.skops.dump(model, name)
             print(f"   nopickle.skops.dump(model, {name!r})    {os.path.getsize(name):,} bytes")
         same = nopickle.skops.dumps(forest) == pathlib.Path("forest.skops").read_bytes()
         say(f"the same model gives the same bytes: {same}")
 
-        title(3, "Look at the files, without importing anything that they name")
+        title(4, "Look at the files, without importing anything that they name")
         command("audit", "forest.skops", "pipeline.skops")
         command("inspect", "pipeline.skops", lines=24)
 
-        title(4, "Load them: nothing to trust by hand")
+        title(5, "Load them: nothing to trust by hand")
         for model, name in [(forest, "forest.skops"), (pipeline, "pipeline.skops")]:
             loaded = nopickle.skops.load(name)
             same = np.array_equal(model.predict_proba(inputs), loaded.predict_proba(inputs))
@@ -154,7 +179,7 @@ def main():
             if not same:
                 raise SystemExit("the loaded model answers differently")
 
-        title(5, "Change one integer in the file, checksums made right again")
+        title(6, "Change one integer in the file, checksums made right again")
         change_one_integer("forest.skops", "changed.skops")
         say(
             "The root of one tree now has child 1000000. scikit-learn follows it without looking, into "
@@ -168,7 +193,7 @@ def main():
             show(str(error))
         command("audit", "changed.skops", status=1)
 
-        title(6, "A file that wants to run something")
+        title(7, "A file that wants to run something")
         pickled = pickle.dumps(Greeting())
         say(
             f"A pickle may name any function. This one, of {len(pickled)} bytes, names "
@@ -189,7 +214,7 @@ def main():
             print(f"     error.names == {error.names}")
         command("audit", "greeting.skops", status=1)
 
-        title(7, f"Sizes and times beside pickle (medians of {REPEATS}, this machine)")
+        title(8, f"Sizes and times beside pickle (medians of {REPEATS}, this machine)")
         print(f"   {'':10} {'bytes':>22} {'dump, ms':>22} {'load, ms':>22}")
         print(f"   {'':10}" + f" {'pickle':>11}{'nopickle':>11}" * 3)
         for name, model in [("forest", forest), ("pipeline", pipeline)]:

@@ -41,6 +41,8 @@ for path in sorted((HERE.parent / "cases").rglob("*")):
     if not path.is_file() or path.stat().st_size > 16 * LARGEST:
         continue
     data = path.read_bytes()
+    if path.name in ("MLmodel", "requirements.txt"):
+        keep("mlmodel", data)
     if path.suffix == ".npy":
         keep("npy", data)
     if data.startswith(b"PK"):

@@ -137,9 +137,7 @@ def read_requirements(given: Any) -> tuple[list[str], list[str]]:
         try:
             lines, base = [str(line) for line in given], ""
             if any("\n" in line for line in lines):
-                raise MlflowException(
-                    "a requirement holds a line break", "INVALID_PARAMETER_VALUE"
-                )
+                raise MlflowException("a requirement holds a line break", "INVALID_PARAMETER_VALUE")
         except TypeError:
             raise TypeError(
                 "`pip_requirements` must be either a string path to a pip requirements file on the "
@@ -151,14 +149,14 @@ def read_requirements(given: Any) -> tuple[list[str], list[str]]:
     while pending:
         lines, base, target, depth = pending.pop()
         for line in _joined(lines):
-            option = re.fullmatch(
-                r"(-r|--requirement|-c|--constraint)[ =]*(\S.*)", line.strip()
-            )
+            option = re.fullmatch(r"(-r|--requirement|-c|--constraint)[ =]*(\S.*)", line.strip())
             if option is None:
                 target.append(line)
                 continue
             if depth > 8:
-                raise MlflowException("requirements files include each other", "INVALID_PARAMETER_VALUE")
+                raise MlflowException(
+                    "requirements files include each other", "INVALID_PARAMETER_VALUE"
+                )
             path = os.path.join(base, option[2].strip())
             into = constraints if option[1] in ("-c", "--constraint") else target
             pending.append((_read_lines(path), os.path.dirname(path), into, depth + 1))
@@ -236,12 +234,19 @@ def environment(
                 f"but got `{type(given_conda_env).__name__}`"
             )
         dependencies = list(conda.get("dependencies") or [])
-        pip = [line for part in dependencies if isinstance(part, dict) for line in part.get("pip") or []]
+        pip = [
+            line
+            for part in dependencies
+            if isinstance(part, dict)
+            for line in part.get("pip") or []
+        ]
         requirements, constraints = read_requirements(pip)
         requirements = _with_mlflow(requirements)
         if constraints:
             requirements.append(f"-c {CONSTRAINTS}")
-        dependencies = [part for part in dependencies if not (isinstance(part, dict) and "pip" in part)]
+        dependencies = [
+            part for part in dependencies if not (isinstance(part, dict) and "pip" in part)
+        ]
         conda["dependencies"] = [*dependencies, {"pip": requirements}]
         return conda, requirements, constraints
     if pip_requirements is not None:
@@ -269,7 +274,10 @@ def write(
     python_env = {
         "python": platform.python_version(),
         "build_dependencies": [
-            *(f"{name}=={version}" if (version := installed_version(name)) else name for name in ("pip", *build))
+            *(
+                f"{name}=={version}" if (version := installed_version(name)) else name
+                for name in ("pip", *build)
+            )
         ],
         "dependencies": [f"-r {REQUIREMENTS}"],
     }

@@ -264,5 +264,3 @@ def get_model_dependencies(model_uri: str, format: str = "pip") -> str:
     if not os.path.exists(path):
         raise MlflowException(f"the model has no {files[format]}", "RESOURCE_DOES_NOT_EXIST")
     return path
-
-

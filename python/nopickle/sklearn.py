@@ -283,7 +283,9 @@ def _write(
 
 def _names_in_pickle(data: bytes) -> list[str]:
     """Return the names that a pickle imports, from its opcodes. Nothing of it is run."""
-    names, texts, memo = set(), [], {}
+    names: set[str] = set()
+    texts: list[str] = []
+    memo: dict[int, str] = {}
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name == "GLOBAL":
             names.add(str(argument).replace(" ", "."))

@@ -1059,3 +1059,21 @@ def _local_folder(uri: str | os.PathLike[str], dst_path: str | None = None) -> s
     from nopickle.artifacts import _fetch
 
     return _fetch(os.fspath(uri), "", dst_path, None, None)
+
+
+def _store_file(uri: str, path: str) -> None:
+    """Put a file, under its own name, into the folder that a URI names, in place of one that is there."""
+    client = _client()
+    local, place = client._store.resolve(uri, client._registry)
+    if not local:
+        client._upload_file(place, path, None)
+        return
+    name = os.path.basename(path)
+    staged = os.path.join(place, f".{name}.{os.getpid()}.partial")
+    try:
+        shutil.copyfile(path, staged)
+        os.replace(staged, os.path.join(place, name))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(staged)
+        raise

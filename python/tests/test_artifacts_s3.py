@@ -93,7 +93,7 @@ def test_a_model_is_logged_to_the_bucket(request: pytest.FixtureRequest) -> None
     client = MlflowClient()
     experiment = client.create_experiment("models", "s3://bucket/models")
     with nopickle.start_run(experiment_id=experiment):
-        model, version = tracking._log_model_folder(
+        model, _version = tracking._log_model_folder(
             None, name="m", fill=fill, registered_model_name="in s3"
         )
     assert model.artifact_location == f"s3://bucket/models/models/{model.model_id}/artifacts"

@@ -95,9 +95,13 @@ def test_the_examples_are_those_of_the_page_word_for_word(example, page):
 @pytest.mark.parametrize("switch", [None, "false", "true"])
 def test_the_tree_is_logged_and_loaded_whatever_the_switch_says(tmp_path, switch):
     environment = {} if switch is None else {SWITCH: switch}
-    after = LOAD.replace("    ", "").replace("{trusted}", "").replace(
-        'print(type(model).__name__, end="")',
-        "assert (model.predict(X) == y).all()\nprint(type(model).__name__, end='')",
+    after = (
+        LOAD.replace("    ", "")
+        .replace("{trusted}", "")
+        .replace(
+            'print(type(model).__name__, end="")',
+            "assert (model.predict(X) == y).all()\nprint(type(model).__name__, end='')",
+        )
     )
     done = run("iris_tree.py", tmp_path, after, **environment)
     assert done.returncode == 0, done.stderr
@@ -126,7 +130,7 @@ def test_the_custom_transformer_loads_as_the_switch_and_the_loader_say(
     else:
         assert done.returncode == 1
         assert "UntrustedTypesError" in done.stderr
-        assert 'skops_trusted_types=[\'__main__.CustomTransformer\']' in done.stderr
+        assert "skops_trusted_types=['__main__.CustomTransformer']" in done.stderr
 
 
 def test_without_the_list_the_custom_transformer_is_not_logged(tmp_path, monkeypatch):

@@ -22,7 +22,9 @@ CASES = sorted(
 SWITCH = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 
 # A pickle of scikit-learn 1.6 says so when a newer one reads it.
-pytestmark = pytest.mark.filterwarnings(f"ignore::{InconsistentVersionWarning.__module__}.InconsistentVersionWarning")
+pytestmark = pytest.mark.filterwarnings(
+    f"ignore::{InconsistentVersionWarning.__module__}.InconsistentVersionWarning"
+)
 
 
 def inputs(case: Path):
@@ -40,7 +42,11 @@ def _fresh(monkeypatch):
 
 def test_there_are_cases_of_both_versions_and_all_formats():
     names = {path.name for path in CASES}
-    assert {"mlflow_2.22.0_tree_pickle", "mlflow_3.17.2_tree_skops", "mlflow_3.17.2_code_skops"} <= names
+    assert {
+        "mlflow_2.22.0_tree_pickle",
+        "mlflow_3.17.2_tree_skops",
+        "mlflow_3.17.2_code_skops",
+    } <= names
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)

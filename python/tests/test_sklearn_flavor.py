@@ -94,7 +94,11 @@ def test_a_saved_model_gives_the_same_probabilities(tmp_path, forest):
 def test_log_model_gives_uris_that_load_it(forest):
     with mlflow.start_run() as run:
         info = mlflow.sklearn.log_model(
-            forest, name="forest", registered_model_name="iris", params={"depth": 3}, tags={"a": "b"}
+            forest,
+            name="forest",
+            registered_model_name="iris",
+            params={"depth": 3},
+            tags={"a": "b"},
         )
     assert info.model_uri == f"models:/{info.model_id}"
     assert info.run_id == run.info.run_id
@@ -198,11 +202,15 @@ def test_functions_are_not_granted_because_a_model_asks_for_them(tmp_path):
 def test_a_model_can_not_ask_for_pythons_own_library(tmp_path, forest):
     path = tmp_path / "model"
     mlflow.sklearn.save_model(forest, str(path))
-    data = mlflow.skops.dumps(forest).replace(b"sklearn.ensemble._forest", b"subprocess.xxxx.forest")
+    data = mlflow.skops.dumps(forest).replace(
+        b"sklearn.ensemble._forest", b"subprocess.xxxx.forest"
+    )
     assert b"subprocess" in data  # stored entries, whose checksums are wrong now
     text = (path / "MLmodel").read_text()
     (path / "MLmodel").write_text(
-        text.replace("- sklearn.tree._tree.Tree", "- sklearn.tree._tree.Tree\n    - subprocess.Popen")
+        text.replace(
+            "- sklearn.tree._tree.Tree", "- sklearn.tree._tree.Tree\n    - subprocess.Popen"
+        )
     )
     assert (mlflow.sklearn.load_model(str(path)).predict(FRAME) == forest.predict(FRAME)).all()
     import zipfile
@@ -362,6 +370,12 @@ def test_requirements_come_from_the_names_in_the_model(tmp_path):
 
 
 def test_the_switch_is_read_when_a_model_is_loaded(monkeypatch):
-    for word, meaning in {"TRUE": True, "1": True, "yes": True, "False": False, "NO": False}.items():
+    for word, meaning in {
+        "TRUE": True,
+        "1": True,
+        "yes": True,
+        "False": False,
+        "NO": False,
+    }.items():
         monkeypatch.setenv(SWITCH, word)
         assert _load.pickle_allowed() is meaning

@@ -103,7 +103,7 @@ def test_stock_mlflow_loads_what_is_written_here(saved):
 @contextlib.contextmanager
 def running(*command: str, folder, port: int):
     """Run a server until the block ends; it is stopped by its process id, with its children."""
-    log = open(folder / "server.log", "wb")
+    log = (folder / "server.log").open("wb")
     server = subprocess.Popen(
         command,
         cwd=folder,
@@ -120,9 +120,10 @@ def running(*command: str, folder, port: int):
     try:
         for _ in range(600):
             assert server.poll() is None, (folder / "server.log").read_text()[-3000:]
-            with contextlib.suppress(OSError), urllib.request.urlopen(
-                f"http://127.0.0.1:{port}/ping", timeout=2
-            ) as answer:
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2) as answer,
+            ):
                 if answer.status == 200:
                     break
             time.sleep(0.1)

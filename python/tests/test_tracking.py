@@ -97,7 +97,8 @@ def test_a_run_holds_what_was_logged() -> None:
     tags = found.data.tags
     assert (tags["team"], tags["k"], tags["mlflow.note.content"]) == ("a", "1", "words")
     assert (tags["mlflow.runName"], tags["mlflow.source.type"]) == ("first", "LOCAL")
-    assert "gone" not in tags and tags["mlflow.user"] == info.user_id
+    assert "gone" not in tags
+    assert tags["mlflow.user"] == info.user_id
     history = MlflowClient().get_metric_history(run.info.run_id, "loss")
     assert [(one.step, one.value) for one in history] == [(1, 0.5), (2, 0.75), (3, 0.25)]
     (nan,) = MlflowClient().get_metric_history(run.info.run_id, "nan")
@@ -508,7 +509,7 @@ def test_the_registry(tmp_path: Path) -> None:
 )
 def test_an_unknown_scheme_is_told_what_there_is(uri: str) -> None:
     nopickle.set_tracking_uri(uri)
-    with pytest.raises(InvalidArgumentError, match="there are:.*sqlite:///.*http") as caught:
+    with pytest.raises(InvalidArgumentError, match=r"there are:.*sqlite:///.*http") as caught:
         nopickle.start_run()
     assert "secret" not in str(caught.value)
     nopickle.set_tracking_uri("")
@@ -557,7 +558,7 @@ def test_a_store_can_be_moved(tmp_path: Path) -> None:
     nopickle.set_tracking_uri(tmp_path / "here")
     with nopickle.start_run() as run:
         nopickle.log_text("x", "a.txt")
-        model, _ = tracking._log_model_folder(
+        _model, _ = tracking._log_model_folder(
             None, name="m", fill=write_model, registered_model_name="r"
         )
     code = f"""if True:
@@ -700,3 +701,85 @@ def test_the_rows_of_a_history_are_kept_once() -> None:
     rows = [(one.value, one.timestamp) for one in client.get_metric_history(run, "a")]
     assert rows == [(1.0, 5), (2.0, 5), (1.0, 6)]
     assert client.get_run(run).data.metrics == {"a": 1.0}
+
+
+def test_an_experiment_may_have_its_own_place(tmp_path: Path) -> None:
+    place = tmp_path / "a b%20c"
+    client = MlflowClient()
+    experiment = client.create_experiment("own", f"file://{tmp_path}/a%20b%2520c")
+    with nopickle.start_run(experiment_id=experiment) as run:
+        nopickle.log_text("x", "d %41.txt")
+        model, _ = tracking._log_model_folder(None, name="m", fill=write_model)
+    assert (place / run.info.run_id / "artifacts" / "d %41.txt").read_text() == "x"
+    assert nopickle.artifacts.load_text(f"runs:/{run.info.run_id}/d %41.txt") == "x"
+    assert tracking._local_folder(model.model_uri) == f"{place}/models/{model.model_id}/artifacts"
+
+
+# The command
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": PYTHON}
+    return subprocess.run(
+        [sys.executable, "-m", "nopickle", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
+    )
+
+
+def test_the_command_lists_and_shows_runs() -> None:
+    out = command("runs")
+    assert (out.returncode, out.stdout) == (2, "")
+    assert "--store" in out.stderr
+    assert os.listdir() == [], "no store is made by looking"
+    nopickle.set_experiment("iris\x1b[2J")
+    with nopickle.start_run(run_name="first") as first:
+        nopickle.log_metric("loss", 0.5, step=3)
+        nopickle.log_param("depth", 3)
+        nopickle.log_text("x" * 2000, "a.txt")
+        model, _ = tracking._log_model_folder(None, name="tree", fill=write_model)
+    with nopickle.start_run(run_name="second"):
+        nopickle.log_metric("loss", math.inf)
+    out = command("runs")
+    assert out.returncode == 0, out.stderr
+    head, second, third = out.stdout.splitlines()
+    assert head.split()[:2] == ["run", "name"]
+    assert "second" in second
+    assert "loss=inf" in second
+    assert first.info.run_id in third
+    assert "FINISHED" in third
+    assert "\x1b" not in out.stdout
+    found = json.loads(command("runs", "list", "--json", "--filter", "metrics.loss < 1").stdout)
+    assert [run["info"]["run_name"] for run in found["runs"]] == ["first"]
+    assert command("runs", "--color", "always").stdout.startswith("\x1b[2m")
+    out = command("runs", "show", first.info.run_id)
+    for words in ("depth = 3", "loss = 0.5 (step 3)", "a.txt = 2.0 kB", model.model_id):
+        assert words in out.stdout
+    shown = json.loads(command("runs", "show", first.info.run_id, "--json").stdout)
+    assert shown["run"]["data"]["params"] == [{"key": "depth", "value": "3"}]
+    for wrong in (["show", "0" * 32], ["--filter", "loss <"], ["--experiment", "none"]):
+        out = command("runs", *wrong)
+        assert (out.returncode, out.stdout) == (2, "")
+        assert out.stderr.startswith("error: ")
+
+
+def test_the_command_lists_and_shows_models() -> None:
+    with nopickle.start_run():
+        model, _ = tracking._log_model_folder(
+            None, name="tree", params={"a": 1}, fill=write_model, registered_model_name="it's"
+        )
+    MlflowClient().set_registered_model_alias("it's", "best", "1")
+    out = command("models")
+    assert out.returncode == 0, out.stderr
+    assert "it's" in out.stdout
+    assert "best" in out.stdout
+    assert f"{model.model_id}  tree  READY" in out.stdout
+    found = json.loads(command("models", "--json").stdout)
+    assert [one["name"] for one in found["registered"]] == ["it's"]
+    out = command("models", "show", model.model_id)
+    assert "a = 1" in out.stdout
+    assert "MLmodel" in out.stdout
+    assert "best = version 1" in command("models", "show", "it's").stdout
+    assert command("models", "show", "none").returncode == 2

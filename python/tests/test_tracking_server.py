@@ -6,6 +6,8 @@ import math
 import os
 import socket
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -205,6 +207,49 @@ def test_a_model_is_logged_and_registered(server: str, theirs: Any, tmp_path: Pa
     assert by_hand.tags == {"a": "b"}
 
 
+def test_push_copies_a_run_of_the_embedded_store(server: str, theirs: Any, tmp_path: Path) -> None:
+    def fill(model: nopickle.entities.LoggedModel) -> None:
+        folder = Path(tracking._staging_folder(model))
+        run_id = nopickle.active_run().info.run_id
+        (folder / "MLmodel").write_text(f"model_id: {model.model_id}\nrun_id: {run_id}\n")
+
+    nopickle.set_experiment("pushed")
+    with nopickle.start_run(run_name="from here", tags={"k": "v"}) as run:
+        nopickle.log_params({f"p{n}": n for n in range(150)})
+        for step in range(5):
+            nopickle.log_metric("loss", 1 / (step + 1), step=step)
+        nopickle.log_text("hello", "deep/a b.txt")
+        _model, _ = tracking._log_model_folder(None, name="tree", step=2, fill=fill)
+    command = [sys.executable, "-m", "nopickle", "push", run.info.run_id, "--to", server]
+    environment = {**os.environ, "PYTHONPATH": str(Path(nopickle.__file__).parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert "5 values of metrics, 1 model, 2 files" in done.stderr
+    new = theirs.get_run(done.stdout.strip())
+    assert theirs.get_experiment(new.info.experiment_id).name == "pushed"
+    assert (new.info.status, new.info.run_name) == ("FINISHED", "from here")
+    assert (new.info.start_time, new.info.end_time) == (
+        run.info.start_time,
+        nopickle.get_run(run.info.run_id).info.end_time,
+    )
+    assert len(new.data.params) == 150
+    assert new.data.tags["nopickle.pushedFrom"] == run.info.run_id
+    assert len(theirs.get_metric_history(new.info.run_id, "loss")) == 5
+    (output,) = new.outputs.model_outputs
+    assert output.step == 2
+    copy = theirs.get_logged_model(output.model_id)
+    assert (copy.name, str(copy.status)) == ("tree", "READY")
+    path = theirs.download_artifacts(new.info.run_id, "deep/a b.txt", str(tmp_path))
+    assert Path(path).read_text() == "hello"
+    nopickle.set_tracking_uri(server)
+    folder = Path(tracking._local_folder(copy.model_uri))
+    text = (folder / "MLmodel").read_text()
+    assert text == f"model_id: {copy.model_id}\nrun_id: {new.info.run_id}\n"
+    again = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100)
+    assert again.returncode == 2
+    assert "already exists" in again.stderr
+
+
 def test_a_model_that_fails_to_be_written_is_failed(server: str) -> None:
     nopickle.set_tracking_uri(server)
     seen = []
@@ -392,9 +437,11 @@ def test_a_token_and_a_password_are_sent(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_an_answer_that_is_no_answer_is_told(tmp_path: Path) -> None:
     for body in ("<html>", {"run": {"info": 3}}, {}):
-        with Faults(lambda *_, body=body: (200, {}, body)) as faults:
-            with pytest.raises(TrackingServerError):
-                MlflowClient(faults.url).get_run("0" * 32)
+        with (
+            Faults(lambda *_, body=body: (200, {}, body)) as faults,
+            pytest.raises(TrackingServerError),
+        ):
+            MlflowClient(faults.url).get_run("0" * 32)
     escape = {"files": [{"path": "../../evil", "is_dir": False, "file_size": 1}]}
     with Faults(lambda *_: (200, {}, escape)) as faults:
         nopickle.set_tracking_uri(faults.url)

@@ -38,8 +38,37 @@ const SUPPORT: &str = "Examples:
   nopickle support --names | grep ^scipy.
   nopickle support --json | jq -r '.verified_classes[]'";
 
+const RUNS: &str = "Exit status:
+  0  done
+  2  could not answer: no store, no such run, the server is down; or wrong arguments
+
+Examples:
+  nopickle runs
+  nopickle runs --filter \"metrics.accuracy > 0.9\" --order-by \"metrics.accuracy DESC\"
+  nopickle runs show 6f1c0b7e5a3d4d0f9b2f8f1f0a5f7c11
+  nopickle runs --json | jq -r '.runs[].info.run_id'";
+
+const MODELS: &str = "Exit status:
+  0  done
+  2  could not answer: no store, no such model, the server is down; or wrong arguments
+
+Examples:
+  nopickle models
+  nopickle models show iris
+  nopickle models --json | jq -r '.logged[].info.model_id'";
+
+const PUSH: &str = "The login is taken from MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
+The experiment of the same name is made where it is not there. Registered models are not copied.
+
+Exit status:
+  0  everything is there
+  2  it is not: the run at the server is FAILED where it was made; or wrong arguments
+
+Examples:
+  nopickle push 6f1c0b7e5a3d4d0f9b2f8f1f0a5f7c11 --to http://localhost:5000";
+
 /// Looks into machine-learning models, and says whether they would load, without running anything that
-/// stands in them.
+/// stands in them; lists the runs and models of a store.
 #[derive(Debug, Parser)]
 #[command(name = "nopickle", bin_name = "nopickle", version, after_help = STATUS, max_term_width = 100)]
 pub(crate) struct Args {
@@ -52,6 +81,127 @@ pub(crate) enum Command {
     Inspect(Inspect),
     Audit(Audit),
     Support(Support),
+    Runs(Runs),
+    Models(Models),
+    Push(Push),
+}
+
+/// The store to look into.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StoreArg {
+    /// A folder, `sqlite:///PATH`, or an MLflow server [default: `MLFLOW_TRACKING_URI`, else `NOPICKLE_HOME`,
+    /// else the working folder]
+    #[arg(long = "store", value_name = "URI", global = true)]
+    pub(crate) uri: Option<String>,
+}
+
+/// List runs, or show one
+#[derive(Debug, clap::Args)]
+#[command(after_help = RUNS, args_conflicts_with_subcommands = true)]
+pub(crate) struct Runs {
+    #[command(subcommand)]
+    pub(crate) command: Option<RunsCommand>,
+    #[command(flatten)]
+    pub(crate) list: RunsList,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// List runs, the newest first
+    List(RunsList),
+    /// Show a run: its parameters, latest metrics, tags, models and artifacts
+    Show(Show),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunsList {
+    /// Only runs of the experiment with this name; may be given again
+    #[arg(long = "experiment", value_name = "NAME")]
+    pub(crate) experiments: Vec<String>,
+    /// Only runs that this lets through, in MLflow's words, such as "metrics.loss < 0.1"
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) filter: String,
+    /// Order by this, such as "metrics.loss DESC"; may be given again
+    #[arg(long, value_name = "NAME")]
+    pub(crate) order_by: Vec<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    pub(crate) max: u32,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    #[command(flatten)]
+    pub(crate) colour: Colour,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    /// Its ID, or the name of a registered model
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    #[command(flatten)]
+    pub(crate) colour: Colour,
+}
+
+/// List logged and registered models, or show one
+#[derive(Debug, clap::Args)]
+#[command(after_help = MODELS, args_conflicts_with_subcommands = true)]
+pub(crate) struct Models {
+    #[command(subcommand)]
+    pub(crate) command: Option<ModelsCommand>,
+    #[command(flatten)]
+    pub(crate) list: ModelsList,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// List registered models with their versions, and logged models, the newest first
+    List(ModelsList),
+    /// Show a logged model (m-...) or a registered one (its name)
+    Show(Show),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ModelsList {
+    /// At most so many of each
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) max: u32,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    #[command(flatten)]
+    pub(crate) colour: Colour,
+}
+
+/// Copy a run with its metrics, parameters, tags, artifacts and models to an MLflow server
+#[derive(Debug, clap::Args)]
+#[command(after_help = PUSH)]
+pub(crate) struct Push {
+    /// The run
+    #[arg(value_name = "RUN_ID")]
+    pub(crate) run_id: String,
+    /// Where to: http://HOST:PORT of an MLflow tracking server, or another store
+    #[arg(long, value_name = "URI")]
+    pub(crate) to: String,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
 }
 
 /// Show what is in a model: its objects, names and arrays, what is trusted, verified or refused, and why

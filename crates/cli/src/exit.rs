@@ -1,6 +1,7 @@
 //! What an error means to whoever called: the one place that decides it.
 
 use nopickle_formats::{Error, Location};
+use nopickle_tracking::Error as StoreError;
 
 /// Trusted and verified.
 pub(crate) const FINE: u8 = 0;
@@ -75,5 +76,32 @@ pub(crate) fn tell(error: &Error) -> Told<'_> {
         kind,
         at,
         hint,
+    }
+}
+
+/// What to do next where a store could not answer; none where the error says it.
+pub(crate) fn store_hint(error: &StoreError) -> Option<&'static str> {
+    match error {
+        StoreError::NotFound { what: "store", .. } => Some(
+            "there is no nopickle.db; name the store: `--store FOLDER`, or MLFLOW_TRACKING_URI",
+        ),
+        StoreError::NotFound { .. } => {
+            Some("`nopickle runs` and `nopickle models` list what there is")
+        }
+        StoreError::Unreachable { .. } => Some("see that the server runs, and its address"),
+        StoreError::NoSpace { .. } => Some("make room, and try again"),
+        StoreError::AlreadyExists { .. }
+        | StoreError::Invalid(_)
+        | StoreError::State(_)
+        | StoreError::UnknownScheme { .. }
+        | StoreError::Unauthorized { .. }
+        | StoreError::Forbidden { .. }
+        | StoreError::RateLimited { .. }
+        | StoreError::Server { .. }
+        | StoreError::Storage { .. }
+        | StoreError::Database { .. }
+        | StoreError::Newer { .. }
+        | StoreError::ReadOnly { .. }
+        | StoreError::Io { .. } => None,
     }
 }

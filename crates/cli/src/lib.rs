@@ -1,4 +1,4 @@
-//! The command `nopickle`: `inspect`, `audit` and `support`.
+//! The command `nopickle`: `inspect`, `audit` and `support` for files, `runs`, `models` and `push` for stores.
 //!
 //! Answers go to stdout, words about them to stderr. The wheel's command is this same code.
 
@@ -40,6 +40,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         args::Command::Inspect(args) => commands::inspect::run(args),
         args::Command::Audit(args) => commands::audit::run(args),
         args::Command::Support(args) => commands::support::run(args),
+        args::Command::Runs(args) => commands::runs::run(args),
+        args::Command::Models(args) => commands::models::run(args),
+        args::Command::Push(args) => commands::push::run(args),
     };
     answer
         .and_then(|code| io::stdout().flush().map(|()| code))

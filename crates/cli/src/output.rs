@@ -237,6 +237,67 @@ pub(crate) fn hint(hint: &str, file: &Path) -> io::Result<()> {
     writeln!(io::stderr(), "hint: {}", hint.replace("FILE", &shell(file)))
 }
 
+/// Says on stderr what a store could not do, and what to do.
+pub(crate) fn complain_of_store(error: &nopickle_tracking::Error) -> io::Result<u8> {
+    let mut stderr = io::stderr();
+    writeln!(stderr, "error: {}", clean(&error.to_string()))?;
+    if let Some(hint) = exit::store_hint(error) {
+        writeln!(stderr, "hint: {hint}")?;
+    }
+    Ok(exit::UNANSWERED)
+}
+
+/// Rows in columns, each as wide as its widest cell; the last one is cut at the edge of the terminal.
+pub(crate) fn table(
+    out: &mut impl Write,
+    style: Style,
+    head: &[&str],
+    rows: &[Vec<(Paint, String)>],
+) -> io::Result<()> {
+    let mut wide: Vec<usize> = head.iter().map(|cell| cell.len()).collect();
+    for row in rows {
+        for (width, (_, cell)) in wide.iter_mut().zip(row) {
+            *width = (*width).max(console::measure_text_width(cell));
+        }
+    }
+    let head = head.iter().map(|cell| (Paint::Faint, (*cell).to_owned()));
+    let head: Vec<(Paint, String)> = head.collect();
+    for row in std::iter::once(&head).chain(rows) {
+        let mut line = Line::default();
+        for (index, (paint, cell)) in row.iter().enumerate() {
+            line.push(*paint, cell.as_str());
+            if index + 1 < row.len() {
+                let width = wide.get(index).copied().unwrap_or(0);
+                let room = width.saturating_sub(console::measure_text_width(cell)) + 2;
+                line.push(Paint::Plain, " ".repeat(room));
+            }
+        }
+        line.write(out, style)?;
+    }
+    Ok(())
+}
+
+/// Milliseconds since 1970 as `2026-11-23 04:05:06`, in UTC.
+pub(crate) fn time(milliseconds: i64) -> String {
+    let seconds = milliseconds.div_euclid(1000);
+    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // The calendar in years of 400 x 365.2425 days that start in March.
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + i64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}",
+        of_day / 3600,
+        of_day / 60 % 60,
+        of_day % 60
+    )
+}
+
 /// An error as JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct ErrorJson {
@@ -305,6 +366,14 @@ mod tests {
         ] {
             assert_eq!(bytes(number), text);
         }
+    }
+
+    #[test]
+    fn a_time_is_written_as_a_date() {
+        assert_eq!(time(0), "1970-01-01 00:00:00");
+        assert_eq!(time(951_782_400_000), "2000-02-29 00:00:00");
+        assert_eq!(time(1_795_408_138_763), "2026-11-23 04:28:58");
+        assert_eq!(time(-1), "1969-12-31 23:59:59");
     }
 
     #[test]

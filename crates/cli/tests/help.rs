@@ -53,6 +53,26 @@ fn support() {
 }
 
 #[test]
+fn runs() {
+    is_as_committed("runs.txt", &["runs", "--help"]);
+}
+
+#[test]
+fn runs_show() {
+    is_as_committed("runs_show.txt", &["runs", "show", "--help"]);
+}
+
+#[test]
+fn models() {
+    is_as_committed("models.txt", &["models", "--help"]);
+}
+
+#[test]
+fn push() {
+    is_as_committed("push.txt", &["push", "--help"]);
+}
+
+#[test]
 fn the_version_is_that_of_the_workspace() {
     assert_eq!(
         help(&["--version"]),
@@ -63,7 +83,7 @@ fn the_version_is_that_of_the_workspace() {
 #[test]
 fn a_short_help_is_the_long_one() {
     // One help, so that nobody misses what stands only in the other.
-    for command in ["inspect", "audit", "support"] {
+    for command in ["inspect", "audit", "support", "runs", "models", "push"] {
         assert_eq!(
             help(&[command, "-h"]),
             help(&[command, "--help"]),

@@ -16,8 +16,8 @@ mod verify;
 pub use dtype::{DType, Field, Kind};
 pub use error::{Error, Location, Refused, Untrusted};
 pub use graph::{
-    ArrayId, GlobalId, Graph, Items, Node, NodeId, Outline, Reference, Role, Row, Step, Text,
-    bytes_label,
+    ArrayId, GlobalId, Graph, Items, Node, NodeId, Outline, Plain, Reference, Role, Row, Step,
+    Text, bytes_label,
 };
 pub use limits::Limits;
 pub use trust::{Policy, TrustedGraph, default_names, refused_packages};

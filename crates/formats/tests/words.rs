@@ -32,20 +32,28 @@ fn words(source: &str) -> Vec<String> {
 #[test]
 fn every_refusal_of_a_reader_is_a_rule_of_its_format() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let docs: String = ["zip", "npy", "lightgbm", "skops"]
+    let docs: String = ["zip", "npy", "lightgbm", "skops", "mlmodel"]
         .map(|format| fs::read_to_string(root.join(format!("docs/formats/{format}.md"))).unwrap())
         .concat();
     let docs = docs.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut found = 0;
     let mut missing = Vec::new();
-    for folder in ["archive", "npy", "lightgbm", "skops"] {
-        for entry in fs::read_dir(root.join("crates/formats/src").join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            for text in words(&fs::read_to_string(&path).unwrap()) {
-                found += 1;
-                if !docs.contains(&text) {
-                    missing.push(format!("{}: {text}", path.display()));
-                }
+    let mut todo: Vec<_> = ["archive", "lightgbm", "mlflow", "npy", "skops"]
+        .map(|folder| root.join("crates/formats/src").join(folder))
+        .into();
+    while let Some(path) = todo.pop() {
+        if path.is_dir() {
+            todo.extend(
+                fs::read_dir(path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+            continue;
+        }
+        for text in words(&fs::read_to_string(&path).unwrap()) {
+            found += 1;
+            if !docs.contains(&text) {
+                missing.push(format!("{}: {text}", path.display()));
             }
         }
     }

@@ -3,6 +3,8 @@
 //! Source: the `*_get_state` functions of `skops/io` (skops 0.16.0) and the order in which they are
 //! registered; the first class of an object's method resolution order that has a row decides.
 
+use std::sync::{Mutex, PoisonError};
+
 use nopickle_formats::{ArrayId, GlobalId, Graph, Items, Node, NodeId};
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
@@ -132,8 +134,17 @@ struct TypeFacts {
     class: GlobalId,
     /// Whether `__reduce__` is that of `object`.
     plain_reduce: bool,
-    has_getstate: bool,
+    getstate: GetState,
     own_reduce_ex: bool,
+}
+
+/// Whose `__getstate__` a class has.
+#[derive(Clone, Copy, PartialEq)]
+enum GetState {
+    Nobodys,
+    /// That of `object`, from Python 3.11 on.
+    Plain,
+    Own,
 }
 
 /// Equal scalars are one node, as far as this many are remembered.
@@ -350,39 +361,27 @@ impl<'py> Capture<'py> {
         if let Some(&known) = self.types.get(&address(&class)) {
             return Ok(known);
         }
-        let mut kind = Kind::Object;
-        let mut decided = false;
-        for base in class.mro() {
-            let Ok(base) = base.cast_into::<PyType>() else {
-                continue;
-            };
-            let (module, name) = module_and_name(&base)?;
-            let row =
-                KINDS.binary_search_by(|row| (row.0, row.1).cmp(&(module.as_str(), name.as_str())));
-            let Ok(row) = row else { continue };
-            // The base of lil and dok may stand behind that of all sparse containers.
-            // A numpy scalar of bytes is bytes too.
-            let later = matches!(KINDS[row].2, Kind::Constructed | Kind::Scalar);
-            if !decided || later {
-                kind = KINDS[row].2;
-                decided = true;
-            }
-        }
-        if matches!(class.get_type().name()?.to_str()?, "EnumMeta" | "EnumType") {
-            kind = Kind::Enum;
-        }
-        let (module, name) = module_and_name(&class)?;
+        let (kind, module, name) = recognized(&class)?;
         let plain = self.py.get_type::<PyAny>();
+        let getstate = class.getattr_opt(pyo3::intern!(self.py, "__getstate__"))?;
+        let getstate = match (
+            getstate,
+            plain.getattr_opt(pyo3::intern!(self.py, "__getstate__"))?,
+        ) {
+            (None, _) => GetState::Nobodys,
+            (Some(own), Some(plain)) if own.is(&plain) => GetState::Plain,
+            (Some(_), _) => GetState::Own,
+        };
         let facts = TypeFacts {
             kind,
             class: self.global(&module, &name)?,
             plain_reduce: class
-                .getattr("__reduce__")?
-                .is(&plain.getattr("__reduce__")?),
-            has_getstate: class.hasattr("__getstate__")?,
+                .getattr(pyo3::intern!(self.py, "__reduce__"))?
+                .is(&plain.getattr(pyo3::intern!(self.py, "__reduce__"))?),
+            getstate,
             own_reduce_ex: !class
-                .getattr("__reduce_ex__")?
-                .is(&plain.getattr("__reduce_ex__")?),
+                .getattr(pyo3::intern!(self.py, "__reduce_ex__"))?
+                .is(&plain.getattr(pyo3::intern!(self.py, "__reduce_ex__"))?),
         };
         self.alive.push(class.clone().into_any());
         self.types.insert(address(&class), facts);
@@ -406,7 +405,10 @@ impl<'py> Capture<'py> {
         let class = facts.class;
         Ok(match facts.kind {
             Kind::List => {
-                let items = self.nodes(object.try_iter()?.collect::<PyResult<Vec<_>>>()?)?;
+                let items = match object.cast_exact::<PyList>() {
+                    Ok(list) => self.nodes(list.iter())?,
+                    Err(_) => self.nodes(object.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
+                };
                 Node::List(class, items)
             }
             Kind::Tuple => {
@@ -997,9 +999,10 @@ impl<'py> Capture<'py> {
             }
         }
         // pickle knows which objects are more than what Python sees of them: files, locks, iterators. One of
-        // each class is asked; scikit-learn's own need not be.
+        // each class is asked; scikit-learn's own need not be, nor those that say themselves what their state is.
         let (module, _) = self.graph.global_parts(facts.class);
         if facts.plain_reduce
+            && facts.getstate != GetState::Own
             && !module.starts_with("sklearn.")
             && self.asked.insert(address(&object.get_type()))
             && let Err(error) = object.call_method1("__reduce_ex__", (2,))
@@ -1011,17 +1014,25 @@ impl<'py> Capture<'py> {
                 error.value(self.py)
             )));
         }
-        if !facts.has_getstate && object.getattr_opt("__dict__")?.is_none() {
+        if facts.getstate == GetState::Nobodys
+            && object
+                .getattr_opt(pyo3::intern!(self.py, "__dict__"))?
+                .is_none()
+        {
             return self.reduced_object(object, facts);
         }
-        let state = if facts.has_getstate {
+        let state = if facts.getstate != GetState::Nobodys {
             object.call_method0(pyo3::intern!(self.py, "__getstate__"))?
-        } else if let Some(dict) = object.getattr_opt("__dict__")? {
+        } else if let Some(dict) = object.getattr_opt(pyo3::intern!(self.py, "__dict__"))? {
             dict
         } else {
             return Ok(Node::Object(facts.class, self.link(&[])?));
         };
-        if state.is_none() && object.getattr_opt("__dict__")?.is_none() {
+        if state.is_none()
+            && object
+                .getattr_opt(pyo3::intern!(self.py, "__dict__"))?
+                .is_none()
+        {
             // Nothing that Python sees: pickle knows whether there is something that it does not see.
             let out_of_reach = || {
                 self.unsupported(format!(
@@ -1086,6 +1097,61 @@ impl<'py> Capture<'py> {
         }
         Ok(Node::Object(facts.class, self.nodes(state)?))
     }
+}
+
+/// How a class is taken apart, its module and its name.
+type Recognized = (Kind, String, String);
+
+/// Classes of libraries that were recognized in this process, by address; they are kept alive.
+static RECOGNIZED: Mutex<Option<FxHashMap<usize, Kept>>> = Mutex::new(None);
+type Kept = (Py<PyType>, Recognized);
+/// Classes that are remembered.
+const CLASSES: usize = 1024;
+/// The packages whose classes keep their names and bases.
+const LIBRARIES: &[&str] = &["builtins", "numpy", "scipy", "sklearn"];
+
+/// How a class is taken apart, its module and its name; remembered for classes of [`LIBRARIES`].
+fn recognized(class: &Bound<'_, PyType>) -> PyResult<Recognized> {
+    {
+        let known = RECOGNIZED.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.as_ref().and_then(|known| known.get(&address(class)));
+        if let Some((_, recognized)) = known {
+            return Ok(recognized.clone());
+        }
+    }
+    let mut kind = Kind::Object;
+    let mut decided = false;
+    for base in class.mro() {
+        let Ok(base) = base.cast_into::<PyType>() else {
+            continue;
+        };
+        let (module, name) = module_and_name(&base)?;
+        let row =
+            KINDS.binary_search_by(|row| (row.0, row.1).cmp(&(module.as_str(), name.as_str())));
+        let Ok(row) = row else { continue };
+        // The base of lil and dok may stand behind that of all sparse containers.
+        // A numpy scalar of bytes is bytes too.
+        let later = matches!(KINDS[row].2, Kind::Constructed | Kind::Scalar);
+        if !decided || later {
+            kind = KINDS[row].2;
+            decided = true;
+        }
+    }
+    if matches!(class.get_type().name()?.to_str()?, "EnumMeta" | "EnumType") {
+        kind = Kind::Enum;
+    }
+    let (module, name) = module_and_name(class)?;
+    let package = module.split('.').next().unwrap_or_default();
+    let recognized = (kind, module.clone(), name);
+    if LIBRARIES.contains(&package) {
+        let mut known = RECOGNIZED.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get_or_insert_default();
+        if known.len() < CLASSES {
+            let kept = (class.clone().unbind(), recognized.clone());
+            known.insert(address(class), kept);
+        }
+    }
+    Ok(recognized)
 }
 
 /// `__module__` and `__name__` of a class.

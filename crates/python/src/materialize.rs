@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nopickle_formats::npy::Header;
-use nopickle_formats::{GlobalId, Graph, Items, Node, NodeId, Text};
+use nopickle_formats::{GlobalId, Graph, Items, Node, NodeId, Plain, Text};
 use pyo3::exceptions::{PyException, PyMemoryError, PyWarning};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -28,8 +28,6 @@ enum State {
 /// A name of code, resolved.
 struct Class<'py> {
     object: Bound<'py, PyAny>,
-    /// `__new__` of a class.
-    new: Option<Bound<'py, PyAny>>,
     sets_state: bool,
 }
 
@@ -49,10 +47,14 @@ pub(crate) struct Materializer<'g, 'py> {
     states: Vec<State>,
     /// Whether more than one node refers to a node: such objects are kept until the end.
     shared: Vec<bool>,
+    /// Which texts are names of attributes: they are interned, as `pickle` does.
+    attributes: Vec<bool>,
     classes: Vec<Option<Class<'py>>>,
     stack: Vec<Frame>,
     /// Classes and keys of their state that hide no method.
     asked: FxHashSet<(GlobalId, NodeId)>,
+    /// By class, the last state whose keys were all asked for.
+    clear: Vec<Option<Items>>,
     /// Nodes to be filled once another is complete: (that other, the node).
     deferred: Vec<(NodeId, NodeId)>,
 }
@@ -74,6 +76,18 @@ impl<'g, 'py> Materializer<'g, 'py> {
             shared[id.index()] |= seen[id.index()];
             seen[id.index()] = true;
         }
+        let mut attributes = vec![false; graph.len()];
+        for id in graph.ids() {
+            let state = match graph.node(id) {
+                Node::Object(_, items) => graph.items(items).first(),
+                _ => None,
+            };
+            if let Some(Node::Dict(_, items)) = state.map(|&state| graph.node(state)) {
+                for key in graph.items(items).iter().step_by(2) {
+                    attributes[key.index()] = true;
+                }
+            }
+        }
         let mut classes = Vec::new();
         classes.resize_with(graph.global_count(), || None);
         let mut objects = Vec::new();
@@ -86,9 +100,11 @@ impl<'g, 'py> Materializer<'g, 'py> {
             objects,
             states: vec![State::New; graph.len()],
             shared,
+            attributes,
             classes,
             stack: Vec::new(),
             asked: FxHashSet::default(),
+            clear: vec![None; graph.global_count()],
             deferred: Vec::new(),
         }
     }
@@ -264,6 +280,9 @@ impl<'g, 'py> Materializer<'g, 'py> {
                 .get_type::<pyo3::types::PyInt>()
                 .call1((self.text(digits),))?,
             Node::Float(value) => value.into_pyobject(py)?.into_any(),
+            Node::Str(text) if self.attributes[node.index()] => {
+                PyString::intern(py, self.graph.text(text)).into_any()
+            }
             Node::Str(text) => self.text(text).into_any(),
             Node::WideStr(text) => {
                 let bytes = self.graph.wide(text);
@@ -296,8 +315,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
                     .get(array.index())
                     .map_or(0, |header| header.shape.len());
                 let object = memory.into_object(py);
-                let name = self.graph.name(class);
-                if name == "numpy.ndarray" {
+                if self.graph.plain(class) == Some(Plain::Array) {
                     object
                 } else if dimensions == 0 && self.graph.global_parts(class).0 == "numpy" {
                     let value = scalar(py, &object)?;
@@ -343,20 +361,13 @@ impl<'g, 'py> Materializer<'g, 'py> {
             Node::List(..) => Some(PyList::empty(py).into_any()),
             Node::Set(..) => Some(PySet::empty(py)?.into_any()),
             Node::Dict(class, _) | Node::DefaultDict(class, _) => {
-                if self.graph.name(class) == "builtins.dict" {
+                if self.graph.plain(class) == Some(Plain::Dict) {
                     Some(PyDict::new(py).into_any())
                 } else {
                     Some(self.type_of(class)?.call0()?)
                 }
             }
-            Node::Object(class, _) => {
-                let class = self.type_of(class)?.clone();
-                let resolved = self.resolved(node)?;
-                match &resolved.new {
-                    Some(new) => Some(new.call1((class,))?),
-                    None => None,
-                }
-            }
+            Node::Object(class, _) => Some(make(self.type_of(class)?)?),
             _ => None,
         })
     }
@@ -410,7 +421,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
             }
             (Node::Tuple(class, items), _) => {
                 let tuple = PyTuple::new(py, self.taken(items)?)?;
-                if self.graph.name(class) == "builtins.tuple" {
+                if self.graph.plain(class) == Some(Plain::Tuple) {
                     return Ok(tuple.into_any());
                 }
                 // A named tuple takes its items as arguments.
@@ -542,8 +553,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
             return Ok(());
         }
         if sets_state {
-            object.call_method1(pyo3::intern!(self.py, "__setstate__"), (state,))?;
-            return Ok(());
+            return call_method(object, pyo3::intern!(self.py, "__setstate__"), &state);
         }
         // `object.__getstate__` gives the slots' values beside the dict.
         let (dict, slots) = match state.cast::<PyTuple>() {
@@ -574,12 +584,19 @@ impl<'g, 'py> Materializer<'g, 'py> {
         state: NodeId,
     ) -> PyResult<()> {
         let graph = self.graph;
-        if !graph.global_parts(class).0.starts_with("sklearn.") {
-            return Ok(());
-        }
         let Node::Dict(_, items) = graph.node(state) else {
             return Ok(());
         };
+        if let Some(clear) = self.clear[class.index()] {
+            // Most objects of a class have the keys of the one before.
+            let keys = |items| graph.items(items).iter().step_by(2);
+            if clear.len() == items.len() && keys(clear).eq(keys(items)) {
+                return Ok(());
+            }
+        }
+        if !graph.global_parts(class).0.starts_with("sklearn.") {
+            return Ok(());
+        }
         // Dicts share the nodes of their keys, and classes of scikit-learn do not change while a process
         // runs: each class and key is looked up once.
         let unknown: Vec<(NodeId, NodeId)> = {
@@ -591,11 +608,21 @@ impl<'g, 'py> Materializer<'g, 'py> {
                 .items(items)
                 .chunks_exact(2)
                 .map(|pair| (pair[0], pair[1]));
+            if let Some(known) = of_class
+                && known.whole.iter().any(|whole| {
+                    whole.len() * 2 == items.len()
+                        && whole.iter().zip(pairs.clone()).all(|(name, (key, _))| {
+                            matches!(graph.node(key), Node::Str(text) if graph.text(text) == name)
+                        })
+                })
+            {
+                return Ok(());
+            }
             pairs
                 .filter(|&(key, _)| match graph.node(key) {
                     Node::Str(text) => {
                         self.asked.insert((class, key))
-                            && !of_class.is_some_and(|known| known.contains(graph.text(text)))
+                            && !of_class.is_some_and(|known| known.names.contains(graph.text(text)))
                     }
                     _ => false,
                 })
@@ -627,7 +654,14 @@ impl<'g, 'py> Materializer<'g, 'py> {
                 return Err(exception(self.py, "UnverifiedModelError", message));
             }
         }
-        if !unknown.is_empty() {
+        let holds_method = graph
+            .items(items)
+            .iter()
+            .any(|&id| matches!(graph.node(id), Node::Method(..)));
+        if !holds_method {
+            self.clear[class.index()] = Some(items);
+        }
+        {
             let mut looked_up = lock(&LOOKED_UP);
             let known = looked_up
                 .get_or_insert_default()
@@ -636,10 +670,20 @@ impl<'g, 'py> Materializer<'g, 'py> {
             for (key, value) in unknown {
                 if let Node::Str(text) = graph.node(key)
                     && !matches!(graph.node(value), Node::Method(..))
-                    && known.len() < REMEMBERED
+                    && known.names.len() < REMEMBERED
                 {
-                    known.insert(graph.text(text).to_owned());
+                    known.names.insert(graph.text(text).to_owned());
                 }
+            }
+            if known.whole.len() < WHOLE {
+                let names = graph.items(items).iter().step_by(2);
+                let whole: Option<Vec<String>> = names
+                    .map(|&key| match graph.node(key) {
+                        Node::Str(text) => known.names.get(graph.text(text)).cloned(),
+                        _ => None,
+                    })
+                    .collect();
+                known.whole.extend(whole);
             }
         }
         Ok(())
@@ -735,18 +779,6 @@ impl<'g, 'py> Materializer<'g, 'py> {
         Ok(made)
     }
 
-    fn resolved(&mut self, node: NodeId) -> PyResult<&Class<'py>> {
-        let class = self.graph.class(node);
-        match class {
-            Some(class) => self.class(class),
-            None => Err(exception(
-                self.py,
-                "MalformedModelError",
-                "a node lacks a class".to_owned(),
-            )),
-        }
-    }
-
     /// A class: what may be instantiated.
     fn type_of(&mut self, class: GlobalId) -> PyResult<&Bound<'py, PyType>> {
         let (py, name) = (self.py, self.graph.name(class));
@@ -763,16 +795,9 @@ impl<'g, 'py> Materializer<'g, 'py> {
     fn class(&mut self, id: GlobalId) -> PyResult<&Class<'py>> {
         if self.classes[id.index()].is_none() {
             let object = import(self.py, self.graph, id)?;
-            let new = match object.cast::<PyType>() {
-                Ok(class) => Some(class.getattr("__new__")?),
-                Err(_) => None,
-            };
-            let sets_state = object.hasattr("__setstate__")?;
-            self.classes[id.index()] = Some(Class {
-                object,
-                new,
-                sets_state,
-            });
+            let name = pyo3::intern!(self.py, "__setstate__");
+            let sets_state = object.getattr_opt(name)?.is_some();
+            self.classes[id.index()] = Some(Class { object, sets_state });
         }
         match &self.classes[id.index()] {
             Some(class) => Ok(class),
@@ -813,10 +838,101 @@ impl<'g, 'py> Materializer<'g, 'py> {
     }
 }
 
+/// `class.__new__(class)`, as the slot that holds it does.
+#[expect(
+    unsafe_code,
+    reason = "the slot of a class is called as type.__call__ calls it"
+)]
+fn make<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
+    let py = class.py();
+    let empty = PyTuple::empty(py);
+    // SAFETY: a class's slot `tp_new` is a `newfunc` or null; the class, a tuple and no keywords are what it
+    // takes, and it returns a new reference or null with an exception set.
+    unsafe {
+        let slot = ffi::PyType_GetSlot(class.as_type_ptr(), ffi::Py_tp_new);
+        if slot.is_null() {
+            let new = class.getattr(pyo3::intern!(py, "__new__"))?;
+            return new.call1((class,));
+        }
+        let new: ffi::newfunc = std::mem::transmute(slot);
+        let made = new(class.as_type_ptr(), empty.as_ptr(), std::ptr::null_mut());
+        Bound::from_owned_ptr_or_err(py, made)
+    }
+}
+
+/// Calls a method with one argument, without a bound method in between.
+#[expect(
+    unsafe_code,
+    reason = "pyo3 makes a bound method for a call under the stable ABI"
+)]
+fn call_method<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+    argument: &Bound<'py, PyAny>,
+) -> PyResult<()> {
+    // SAFETY: all pointers are to live objects, the list of arguments ends with null, and the call
+    // returns a new reference or null with an exception set.
+    let result = unsafe {
+        let pointer = ffi::PyObject_CallMethodObjArgs(
+            object.as_ptr(),
+            name.as_ptr(),
+            argument.as_ptr(),
+            std::ptr::null_mut::<ffi::PyObject>(),
+        );
+        Bound::from_owned_ptr_or_err(object.py(), pointer)
+    };
+    result.map(drop)
+}
+
+/// Module and name of a name of code as Python strings, by the full name: they are asked for at each load.
+static NAMES: Mutex<Option<FxHashMap<String, NamePair>>> = Mutex::new(None);
+type NamePair = (Py<PyString>, Py<PyString>);
+/// Names that are remembered.
+const NAMES_REMEMBERED: usize = 4096;
+
+/// Module and name of a name of code as Python strings.
+fn name_pair<'py>(
+    py: Python<'py>,
+    graph: &Graph,
+    id: GlobalId,
+) -> (Bound<'py, PyString>, Bound<'py, PyString>) {
+    let (module, name) = graph.global_parts(id);
+    let same = |pair: &NamePair| {
+        let (one, other) = (pair.0.bind(py), pair.1.bind(py));
+        one.to_str().is_ok_and(|text| text == module)
+            && other.to_str().is_ok_and(|text| text == name)
+    };
+    if let Some(known) = lock(&NAMES)
+        .as_ref()
+        .and_then(|known| known.get(graph.name(id)))
+        .filter(|pair| same(pair))
+    {
+        return (known.0.bind(py).clone(), known.1.bind(py).clone());
+    }
+    let pair = (PyString::new(py, module), PyString::new(py, name));
+    let mut known = lock(&NAMES);
+    let known = known.get_or_insert_default();
+    if known.len() < NAMES_REMEMBERED {
+        let kept = (pair.0.clone().unbind(), pair.1.clone().unbind());
+        known.insert(graph.name(id).to_owned(), kept);
+    }
+    pair
+}
+
 /// Attributes that are no methods of their class, by the class's full name. Never locked while Python runs.
-static LOOKED_UP: Mutex<Option<FxHashMap<String, FxHashSet<String>>>> = Mutex::new(None);
-/// Attributes that are remembered for a class.
+static LOOKED_UP: Mutex<Option<FxHashMap<String, Known>>> = Mutex::new(None);
+
+/// What was looked up of one class.
+#[derive(Default)]
+struct Known {
+    names: FxHashSet<String>,
+    /// The names of whole objects, all of them in `names`.
+    whole: Vec<Vec<String>>,
+}
+
+/// Attributes that are remembered for a class, and whole objects.
 const REMEMBERED: usize = 1000;
+const WHOLE: usize = 4;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -829,10 +945,21 @@ pub(crate) fn import<'py>(
     id: GlobalId,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (module, name) = graph.global_parts(id);
-    let modules = py
-        .import(pyo3::intern!(py, "sys"))?
-        .getattr(pyo3::intern!(py, "modules"))?;
+    // SAFETY: the interpreter is attached; the reference is borrowed, and a new one is made.
+    #[expect(
+        unsafe_code,
+        reason = "pyo3 imports `sys` anew for each look at its modules"
+    )]
+    let modules = unsafe { Bound::from_borrowed_ptr(py, ffi::PyImport_GetModuleDict()) };
     let modules = modules.cast_into::<PyDict>()?;
+    if !module.starts_with("numpy._core") && !module.starts_with("numpy.core") {
+        let (module, name) = name_pair(py, graph, id);
+        if let Some(found) = modules.get_item(module)?
+            && let Ok(Some(found)) = found.getattr_opt(name)
+        {
+            return Ok(found);
+        }
+    }
     // As pickle does: import, then take the module from `sys.modules`.
     let find = |module: &str| match modules.get_item(module)? {
         Some(found) => found.getattr(name),

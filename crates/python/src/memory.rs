@@ -74,7 +74,8 @@ pub(crate) struct Allocator<'py> {
     dtype_class: Option<Bound<'py, PyAny>>,
     slab: Option<Slab<'py>>,
     expected: usize,
-    dtypes: Vec<(Arc<DType>, Bound<'py, PyAny>)>,
+    /// Each with the bytes of an element, as numpy counts them.
+    dtypes: Vec<(Arc<DType>, Bound<'py, PyAny>, usize)>,
 }
 
 impl<'py> Allocator<'py> {
@@ -88,14 +89,14 @@ impl<'py> Allocator<'py> {
         }
     }
 
-    /// The numpy dtype, made once for each dtype of a load.
-    fn dtype(&mut self, dtype: &Arc<DType>) -> PyResult<Bound<'py, PyAny>> {
-        if let Some((_, known)) = self
+    /// The numpy dtype, made once for each dtype of a load, and the bytes of an element.
+    fn dtype(&mut self, dtype: &Arc<DType>) -> PyResult<(Bound<'py, PyAny>, usize)> {
+        if let Some((_, known, itemsize)) = self
             .dtypes
             .iter()
             .find(|known| Arc::ptr_eq(&known.0, dtype))
         {
-            return Ok(known.clone());
+            return Ok((known.clone(), *itemsize));
         }
         let made = if dtype.fields().is_empty() && !dtype.text().is_empty() {
             let class = match &self.dtype_class {
@@ -110,8 +111,10 @@ impl<'py> Allocator<'py> {
             let format = self.py.import("numpy.lib.format")?;
             format.getattr("descr_to_dtype")?.call1((descr,))?
         };
-        self.dtypes.push((Arc::clone(dtype), made.clone()));
-        Ok(made)
+        let itemsize = made.cast::<numpy::PyArrayDescr>()?.itemsize();
+        self.dtypes
+            .push((Arc::clone(dtype), made.clone(), itemsize));
+        Ok((made, itemsize))
     }
 
     /// Says how many bytes arrays of middle size will take that stay in the model: they share memory.
@@ -177,7 +180,7 @@ impl<'py> Allocator<'py> {
         } else {
             None
         };
-        let dtype = self.dtype(&header.dtype)?;
+        let (dtype, itemsize) = self.dtype(&header.dtype)?;
         let mut shape: Vec<npyffi::npy_intp> = Vec::with_capacity(header.shape.len());
         for &length in &header.shape {
             shape.push(
@@ -222,7 +225,7 @@ impl<'py> Allocator<'py> {
         };
         let array = object.cast::<numpy::PyUntypedArray>()?;
         // All of its memory will be filled, and nothing else.
-        if array.len() * array.dtype().itemsize() != header.data_bytes {
+        if array.len() * itemsize != header.data_bytes {
             return Err(PyMemoryError::new_err(
                 "numpy made an array of another size",
             ));

@@ -141,18 +141,25 @@ fn transient(graph: &Graph) -> Vec<bool> {
 /// from, or that they are by another name: only Python knows these, once they are imported.
 fn verify_added(py: Python<'_>, verified: &VerifiedGraph<Memory>, policy: &Policy) -> PyResult<()> {
     let graph = verified.graph();
-    let mut seen = Vec::new();
+    // Few names stand behind many references: each is asked about once per role.
+    let mut asked = vec![[false; 3]; graph.global_count()];
+    let mut seen = vec![false; graph.global_count()];
     for reference in graph.references() {
         let (class, name) = (reference.global, graph.name(reference.global));
+        let role = match reference.role {
+            Role::Value => 0,
+            Role::Instance => 1,
+            Role::Call => 2,
+        };
+        if seen[class.index()] || std::mem::replace(&mut asked[class.index()][role], true) {
+            continue;
+        }
         let requested = match policy.reason(name, reference.role) {
             Some("added") if reference.role != Role::Value => false,
             Some("requested") => true,
             _ => continue,
         };
-        if seen.contains(&class) {
-            continue;
-        }
-        seen.push(class);
+        seen[class.index()] = true;
         let object = import(py, graph, class)?;
         let Ok(object) = object.cast_into::<PyType>() else {
             if requested {

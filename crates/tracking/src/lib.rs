@@ -10,6 +10,7 @@ pub mod entities;
 mod error;
 pub mod names;
 pub mod progress;
+pub mod push;
 pub mod rest;
 mod search;
 pub mod sqlite;
@@ -23,6 +24,15 @@ pub use store::Store;
 
 /// What a tracking URI may be, for the error that lists it.
 const TRACKING: &str = "a folder, file:, sqlite:///<path>, http://, https://";
+
+/// The tracking URI that the variables name: `MLFLOW_TRACKING_URI`, or the folder of `NOPICKLE_HOME`, or the working
+/// folder.
+pub fn default_uri() -> String {
+    let text = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    text("MLFLOW_TRACKING_URI")
+        .or_else(|| text("NOPICKLE_HOME"))
+        .unwrap_or_else(|| ".".to_owned())
+}
 
 /// The store at a tracking URI: `http(s)://` is a server, `sqlite:///` a database, a folder or `file:` one with
 /// `nopickle.db` in it.

@@ -2,4 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod inspect;
+pub(crate) mod models;
+pub(crate) mod push;
+pub(crate) mod runs;
 pub(crate) mod support;

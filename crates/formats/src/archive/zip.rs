@@ -4,7 +4,9 @@
 //! The rules are those of `docs/formats/zip.md`.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
@@ -54,8 +56,56 @@ impl Entry {
 pub struct Archive<'a> {
     window: Window<'a>,
     entries: Vec<Entry>,
-    /// Entries by their names in lower case, which are unique too.
-    by_name: HashMap<String, usize, RandomState>,
+    names: Names,
+    /// The entry that comes after the one that was found last.
+    next: Cell<usize>,
+}
+
+/// Entries by the hashes of their names in lower case.
+#[derive(Debug)]
+struct Names {
+    hasher: RandomState,
+    first: HashMap<u64, usize, RandomState>,
+    /// Entries whose hash is that of another name.
+    more: Vec<usize>,
+}
+
+impl Names {
+    fn hash(&self, name: &str) -> u64 {
+        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            self.hasher.hash_one(name.to_ascii_lowercase())
+        } else {
+            self.hasher.hash_one(name)
+        }
+    }
+
+    /// The entry whose name is this but for case.
+    fn find(&self, entries: &[Entry], name: &str) -> Option<usize> {
+        let same = |index: usize| {
+            let entry = entries.get(index);
+            entry.is_some_and(|entry| entry.name.eq_ignore_ascii_case(name))
+        };
+        let first = self.first.get(&self.hash(name)).copied()?;
+        if same(first) {
+            return Some(first);
+        }
+        self.more.iter().copied().find(|&index| same(index))
+    }
+
+    /// Adds a name, if it is new.
+    fn insert(&mut self, entries: &[Entry], name: &str) -> Result<(), usize> {
+        let hash = self.hash(name);
+        match self.first.get(&hash) {
+            None => {
+                self.first.insert(hash, entries.len());
+            }
+            Some(_) => match self.find(entries, name) {
+                Some(twin) => return Err(twin),
+                None => self.more.push(entries.len()),
+            },
+        }
+        Ok(())
+    }
 }
 
 const CENTRAL: &[u8] = b"PK\x01\x02";
@@ -130,7 +180,11 @@ pub fn open<'a>(source: Source<'a>, limits: &mut Limits) -> Result<Archive<'a>, 
     listed.sort_by_key(|record| record.header_offset);
     let mut expected = 0_u64;
     let mut entries = Vec::with_capacity(listed.len());
-    let mut by_name = HashMap::with_capacity_and_hasher(listed.len(), RandomState::default());
+    let mut names = Names {
+        hasher: RandomState::default(),
+        first: HashMap::with_capacity_and_hasher(listed.len(), RandomState::default()),
+        more: Vec::new(),
+    };
     for record in listed {
         if record.header_offset != expected {
             let what = if record.header_offset < expected {
@@ -142,7 +196,7 @@ pub fn open<'a>(source: Source<'a>, limits: &mut Limits) -> Result<Archive<'a>, 
         }
         let (entry, end) = local_record(&mut window, record, directory.offset)?;
         expected = end;
-        if let Some(twin) = by_name.insert(entry.name.to_ascii_lowercase(), entries.len()) {
+        if let Err(twin) = names.insert(&entries, &entry.name) {
             let at = Location::entry(&entry.name);
             let same = entries
                 .get(twin)
@@ -165,7 +219,8 @@ pub fn open<'a>(source: Source<'a>, limits: &mut Limits) -> Result<Archive<'a>, 
     Ok(Archive {
         window,
         entries,
-        by_name,
+        names,
+        next: Cell::new(0),
     })
 }
 
@@ -414,6 +469,14 @@ fn entry_name(bytes: &[u8], at: u64) -> Result<String, Error> {
             ));
         }
     };
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if let Some(stem) = name.strip_suffix(".npy")
+        && !stem.is_empty()
+        && stem.bytes().all(usual)
+    {
+        // The usual name of an array breaks none of the rules below.
+        return Ok(name.to_owned());
+    }
     let broken = |what| Err(malformed(at, what));
     if name.is_empty() {
         return broken("an entry has no name");
@@ -538,8 +601,7 @@ fn local_record(window: &mut Window<'_>, record: Central, end: u64) -> Result<(E
     }
     let extra_at = at.saturating_add(30).saturating_add(u64::from(local_name));
     let data_offset = extra_at.saturating_add(u64::from(extra));
-    let extra = window.peek(extra_at, usize::from(extra))?.to_vec();
-    let mut wide = Zip64::new(&extra, &record.name)?;
+    let mut wide = Zip64::new(window.peek(extra_at, usize::from(extra))?, &record.name)?;
     let described = flags & FLAG_DESCRIPTOR != 0;
     let mut same = |local: u32, listed: u64| -> Result<bool, Error> {
         let local_wide = wide.field(local)?;
@@ -612,6 +674,9 @@ fn descriptor(window: &mut Window<'_>, record: &Central, at: u64) -> Result<u64,
     ))
 }
 
+/// Stored entries below this are read through the window in one piece.
+const SMALL: usize = 32 * 1024;
+
 impl<'a> Archive<'a> {
     /// All entries in the order of the file.
     pub fn entries(&self) -> &[Entry] {
@@ -620,16 +685,18 @@ impl<'a> Archive<'a> {
 
     /// The index of an entry.
     pub fn find(&self, name: &str) -> Option<usize> {
-        let index = if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            self.by_name.get(&name.to_ascii_lowercase())
+        // Files mostly name their entries in order.
+        let next = self.next.get();
+        let is_next = self.entries.get(next);
+        let index = if is_next.is_some_and(|entry| entry.name == name) {
+            next
         } else {
-            self.by_name.get(name)
+            let index = self.names.find(&self.entries, name)?;
+            self.entries.get(index).filter(|entry| entry.name == name)?;
+            index
         };
-        let index = index.copied()?;
-        self.entries
-            .get(index)
-            .filter(|entry| entry.name == name)
-            .map(|_| index)
+        self.next.set(index.saturating_add(1));
+        Some(index)
     }
 
     /// Bytes of the whole archive.
@@ -681,19 +748,27 @@ impl<'a> Archive<'a> {
         })
     }
 
-    /// The first bytes of an entry, at most `length`, without checking the rest.
-    pub(crate) fn prefix(&mut self, index: usize, length: usize) -> Result<Cow<'_, [u8]>, Error> {
+    /// The name of an entry and its first bytes, at most `length`, without checking the rest.
+    pub(crate) fn prefix(
+        &mut self,
+        index: usize,
+        length: usize,
+    ) -> Result<(&str, Cow<'_, [u8]>), Error> {
         let entry = self.entry(index)?;
         let length = usize::try_from(entry.size)
             .unwrap_or(usize::MAX)
             .min(length);
-        if entry.method == Method::Stored {
-            let offset = entry.data_offset;
-            return Ok(Cow::Borrowed(self.window.peek(offset, length)?));
+        if entry.method != Method::Stored {
+            let mut bytes = vec![0; length];
+            self.with(index, |reader| reader.read(&mut bytes), false)?;
+            return Ok((&self.entry(index)?.name, Cow::Owned(bytes)));
         }
-        let mut bytes = vec![0; length];
-        self.with(index, |reader| reader.read(&mut bytes), false)?;
-        Ok(Cow::Owned(bytes))
+        let entry = self
+            .entries
+            .get(index)
+            .ok_or_else(|| malformed(0, "the entry is missing"))?;
+        let bytes = self.window.peek(entry.data_offset, length)?;
+        Ok((&entry.name, Cow::Borrowed(bytes)))
     }
 
     /// All bytes of an entry, at most `limit`; the caller has paid.
@@ -717,6 +792,29 @@ impl<'a> Archive<'a> {
         head: &[u8],
         out: &mut [u8],
     ) -> Result<(), Error> {
+        let entry = self.entry(index)?;
+        let whole = head.len().saturating_add(out.len());
+        if entry.method == Method::Stored
+            && whole < SMALL
+            && entry.size == u64::try_from(whole).unwrap_or(u64::MAX)
+        {
+            let before = u64::try_from(head.len()).unwrap_or(u64::MAX);
+            let offset = entry.data_offset.saturating_add(before);
+            let crc = entry.crc;
+            let bytes = self.window.peek(offset, out.len())?;
+            if bytes.len() != out.len() {
+                return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+            }
+            out.copy_from_slice(bytes);
+            let mut hasher = crc32fast::Hasher::new();
+            hasher.update(head);
+            hasher.update(out);
+            if hasher.finalize() != crc {
+                let at = Location::entry(&self.entry(index)?.name);
+                return Err(Error::malformed("zip", at, "the checksum is wrong"));
+            }
+            return Ok(());
+        }
         self.with(
             index,
             |reader| {

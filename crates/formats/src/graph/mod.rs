@@ -4,6 +4,6 @@ mod objects;
 mod order;
 mod outline;
 
-pub use objects::{ArrayId, GlobalId, Graph, Items, Node, NodeId, Reference, Role, Text};
+pub use objects::{ArrayId, GlobalId, Graph, Items, Node, NodeId, Plain, Reference, Role, Text};
 pub(crate) use objects::{Mark, Stored};
 pub use outline::{Outline, Row, Step, bytes_label};

@@ -147,6 +147,35 @@ struct Global {
     module: String,
     name: String,
     full: String,
+    plain: Option<Plain>,
+}
+
+/// The classes that most containers and arrays are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plain {
+    /// `builtins.dict`.
+    Dict,
+    /// `builtins.list`.
+    List,
+    /// `builtins.set`.
+    Set,
+    /// `builtins.tuple`.
+    Tuple,
+    /// `numpy.ndarray`.
+    Array,
+}
+
+impl Plain {
+    fn of(module: &str, name: &str) -> Option<Self> {
+        Some(match (module, name) {
+            ("builtins", "dict") => Self::Dict,
+            ("builtins", "list") => Self::List,
+            ("builtins", "set") => Self::Set,
+            ("builtins", "tuple") => Self::Tuple,
+            ("numpy", "ndarray") => Self::Array,
+            _ => return None,
+        })
+    }
 }
 
 /// One use of a name of code by a node.
@@ -203,6 +232,18 @@ impl Graph {
         Self {
             entry: entry.to_owned(),
             ..Self::default()
+        }
+    }
+
+    /// As [`Graph::new`], with room for what JSON text of this length mostly says.
+    pub(crate) fn with_room(entry: &str, length: usize) -> Self {
+        let nodes = length / 96;
+        Self {
+            nodes: Vec::with_capacity(nodes),
+            places: Vec::with_capacity(nodes),
+            links: Vec::with_capacity(nodes),
+            text: String::with_capacity(length / 32),
+            ..Self::new(entry)
         }
     }
 
@@ -305,6 +346,20 @@ impl Graph {
         Some(run)
     }
 
+    /// Adds the text that `append` puts behind the text that is there; `None` where it gives none, or
+    /// indices run out.
+    pub(crate) fn push_text_of(
+        &mut self,
+        append: impl FnOnce(&mut String) -> Option<()>,
+    ) -> Option<Text> {
+        let start = self.text.len();
+        append(&mut self.text)?;
+        Some(Text {
+            start: u32::try_from(start).ok()?,
+            len: u32::try_from(self.text.len().checked_sub(start)?).ok()?,
+        })
+    }
+
     /// The text of a run.
     pub fn text(&self, text: Text) -> &str {
         let start = usize::try_from(text.start).unwrap_or(usize::MAX);
@@ -342,6 +397,7 @@ impl Graph {
             module: module.to_owned(),
             name: name.to_owned(),
             full,
+            plain: Plain::of(module, name),
         });
         Some(id)
     }
@@ -351,6 +407,11 @@ impl Graph {
         self.globals
             .get(id.index())
             .map_or("", |global| &global.full)
+    }
+
+    /// Which of the common classes a name is.
+    pub fn plain(&self, id: GlobalId) -> Option<Plain> {
+        self.globals.get(id.index()).and_then(|global| global.plain)
     }
 
     /// The full name of the global with this index.
@@ -482,7 +543,7 @@ impl Graph {
     /// Whether a node's object can't be a member of a set or a key of a dict.
     pub(crate) fn is_unhashable(&self, id: NodeId) -> bool {
         match self.node(id) {
-            Node::Array(class, _) => self.name(class) == "numpy.ndarray",
+            Node::Array(class, _) => self.plain(class) == Some(Plain::Array),
             Node::List(..)
             | Node::Set(..)
             | Node::Dict(..)

@@ -1,6 +1,6 @@
 //! Which cycles can be built.
 
-use super::objects::{Graph, Node, NodeId};
+use super::objects::{Graph, Node, NodeId, Plain};
 
 impl Graph {
     /// Whether a node's object can exist before its children do, so that they may refer to it.
@@ -10,8 +10,8 @@ impl Graph {
     pub fn is_two_step(&self, id: NodeId) -> bool {
         match self.node(id) {
             Node::Dict(..) | Node::DefaultDict(..) | Node::Object(..) => true,
-            Node::List(class, _) => self.name(class) == "builtins.list",
-            Node::Set(class, _) => self.name(class) == "builtins.set",
+            Node::List(class, _) => self.plain(class) == Some(Plain::List),
+            Node::Set(class, _) => self.plain(class) == Some(Plain::Set),
             _ => false,
         }
     }

@@ -55,8 +55,16 @@ pub fn read_header(bytes: &[u8], entry: &str) -> Result<Header, Error> {
     read_header_with(&mut Dtypes::default(), bytes, entry)
 }
 
-/// The dtypes that one load has seen, by the text that says them.
-pub(crate) type Dtypes = HashMap<String, Arc<DType>, foldhash::fast::RandomState>;
+/// The dtypes that one load has seen.
+#[derive(Debug, Default)]
+pub(crate) struct Dtypes {
+    by_text: HashMap<String, Arc<DType>, foldhash::fast::RandomState>,
+    /// Headers up to their lengths, with their dtype and whether they are in Fortran order.
+    recent: Vec<(String, Arc<DType>, bool)>,
+}
+
+/// Starts of headers that are remembered.
+const RECENT: usize = 8;
 
 /// As [`read_header`], with dtypes that were seen before.
 pub(crate) fn read_header_with(
@@ -122,28 +130,26 @@ fn usual_header(
     data_offset: usize,
     entry: &str,
 ) -> Option<Header> {
+    let known = dtypes.recent.iter().find_map(|(start, dtype, fortran)| {
+        let rest = text.strip_prefix(start.as_str())?;
+        Some((Arc::clone(dtype), *fortran, rest))
+    });
+    if let Some((dtype, fortran, rest)) = known {
+        return with_lengths(dtype, fortran, rest, data_offset);
+    }
     let rest = text.strip_prefix("{'descr': ")?;
-    let (descr, rest) = rest.split_once(", 'fortran_order': ")?;
+    // A dtype's text holds no comma unless it is a record's.
+    let (descr, rest) = match rest.split_once(',') {
+        Some((descr, rest)) if !descr.starts_with('[') => {
+            (descr, rest.strip_prefix(" 'fortran_order': ")?)
+        }
+        _ => rest.split_once(", 'fortran_order': ")?,
+    };
     let (fortran, rest) = match rest.strip_prefix("False, 'shape': (") {
         Some(rest) => (false, rest),
         None => (true, rest.strip_prefix("True, 'shape': (")?),
     };
-    let (lengths, rest) = rest.split_once("), }")?;
-    if !rest.trim_matches([' ', '\n']).is_empty() {
-        return None;
-    }
-    let mut shape = Vec::new();
-    for length in lengths.split_terminator(',') {
-        let length = length.trim_start_matches(' ');
-        if length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        shape.push(length.parse().ok()?);
-    }
-    if shape.len() == 1 && !lengths.ends_with(',') {
-        return None;
-    }
-    let dtype = if let Some(known) = dtypes.get(descr) {
+    let dtype = if let Some(known) = dtypes.by_text.get(descr) {
         Arc::clone(known)
     } else {
         // The text is a whole literal by itself, so the longer text says the same dtype.
@@ -154,9 +160,40 @@ fn usual_header(
         };
         let value = literal.value(1).ok().filter(|_| literal.rest.is_empty())?;
         let dtype = Arc::new(literal.dtype(value, 0).ok()?);
-        dtypes.insert(descr.to_owned(), Arc::clone(&dtype));
+        dtypes.by_text.insert(descr.to_owned(), Arc::clone(&dtype));
         dtype
     };
+    let start = text.strip_suffix(rest)?;
+    if dtypes.recent.len() < RECENT {
+        let start = (start.to_owned(), Arc::clone(&dtype), fortran);
+        dtypes.recent.push(start);
+    }
+    with_lengths(dtype, fortran, rest, data_offset)
+}
+
+/// The rest of a header in numpy's own spelling, from the lengths on.
+fn with_lengths(
+    dtype: Arc<DType>,
+    fortran: bool,
+    rest: &str,
+    data_offset: usize,
+) -> Option<Header> {
+    let (lengths, rest) = rest.split_once(')')?;
+    let rest = rest.strip_prefix(", }")?;
+    if !rest.bytes().all(|byte| matches!(byte, b' ' | b'\n')) {
+        return None;
+    }
+    let mut shape = Vec::with_capacity(2);
+    for length in lengths.split_terminator(',') {
+        let length = length.trim_start_matches(' ');
+        if length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        shape.push(length.parse().ok()?);
+    }
+    if shape.len() == 1 && !lengths.ends_with(',') {
+        return None;
+    }
     let data_bytes = size(&dtype, &shape)?;
     Some(Header {
         dtype,

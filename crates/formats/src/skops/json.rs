@@ -88,7 +88,44 @@ impl<'a> Cursor<'a> {
         false
     }
 
+    /// The bytes from an offset to this place.
+    pub(super) fn since(&self, start: Self) -> &'a [u8] {
+        self.bytes.get(start.at..self.at).unwrap_or_default()
+    }
+
+    /// The byte after the next `count` ones.
+    pub(super) fn ahead(&self, count: usize) -> Option<u8> {
+        self.bytes.get(self.at.saturating_add(count)).copied()
+    }
+
     /// Takes exactly these bytes if they are next.
+    pub(super) fn raw(&mut self, raw: &[u8]) -> bool {
+        let found = self
+            .bytes
+            .get(self.at..)
+            .is_some_and(|rest| rest.starts_with(raw));
+        if found {
+            self.at = self.at.saturating_add(raw.len());
+        }
+        found
+    }
+
+    /// Takes these bytes between two quotes if they are next.
+    pub(super) fn quoted(&mut self, raw: &[u8]) -> bool {
+        let found = self
+            .bytes
+            .get(self.at..)
+            .and_then(|rest| rest.strip_prefix(b"\""))
+            .and_then(|rest| rest.strip_prefix(raw))
+            .is_some_and(|rest| rest.starts_with(b"\""));
+        if found {
+            self.at = self.at.saturating_add(raw.len()).saturating_add(2);
+        }
+        found
+    }
+
+    /// Takes exactly this text if it is next.
+    #[inline]
     pub(super) fn literal(&mut self, text: &str) -> bool {
         self.word(text)
     }
@@ -101,6 +138,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
     fn word(&mut self, word: &str) -> bool {
         let found = self
             .bytes
@@ -156,6 +194,49 @@ impl<'a> Cursor<'a> {
         rest.get(..plain)
     }
 
+    /// Appends the text of a JSON string inside a string, `"\"one\\ntwo\""`: the usual escapes in one pass.
+    /// `None`, and nothing taken or appended, for any other value, and for text that is not UTF-8.
+    pub(super) fn text_inside(&mut self, out: &mut String) -> Option<()> {
+        let mut rest = self.bytes.get(self.at..)?.strip_prefix(b"\"\\\"")?;
+        let before = out.len();
+        loop {
+            let (plain, tail) = rest.split_at_checked(plain_run(rest))?;
+            let plain = std::str::from_utf8(plain).ok();
+            // An escape of the inner string is a backslash, escaped, and a letter.
+            let letter = match tail {
+                [b'\\', b'"', b'"', after @ ..] if plain.is_some() => {
+                    out.push_str(plain?);
+                    self.at = self.bytes.len().saturating_sub(after.len());
+                    return Some(());
+                }
+                [b'\\', b'\\', b'n', after @ ..] => Some(('\n', after)),
+                [b'\\', b'\\', b'r', after @ ..] => Some(('\r', after)),
+                [b'\\', b'\\', b't', after @ ..] => Some(('\t', after)),
+                [b'\\', b'\\', b'\\', b'"', after @ ..] => Some(('"', after)),
+                [b'\\', b'\\', b'\\', b'\\', after @ ..] => Some(('\\', after)),
+                _ => None,
+            };
+            let (Some(plain), Some((letter, after))) = (plain, letter) else {
+                out.truncate(before);
+                return None;
+            };
+            out.push_str(plain);
+            out.push(letter);
+            rest = after;
+        }
+    }
+
+    /// An integer of at most 18 digits inside a string, `"-12"`; `None`, and nothing taken, for any other value.
+    pub(super) fn short_int_inside(&mut self) -> Option<i64> {
+        let rest = self.bytes.get(self.at..)?.strip_prefix(b"\"")?;
+        let (value, length) = short_int(rest)?;
+        if rest.get(length) != Some(&b'"') {
+            return None;
+        }
+        self.at = self.at.saturating_add(length).saturating_add(2);
+        Some(value)
+    }
+
     fn escape(&mut self, buffer: &mut Vec<u8>) -> Result<(), Error> {
         let letter = self.bytes.get(self.at).copied();
         self.step();
@@ -204,14 +285,23 @@ impl<'a> Cursor<'a> {
 
     /// A number, as Python's `json` reads it: `NaN`, `Infinity` and `-Infinity` included.
     pub(super) fn number(&mut self) -> Result<Number<'a>, Error> {
-        self.peek();
-        for (word, value) in [
-            ("NaN", f64::NAN),
-            ("Infinity", f64::INFINITY),
-            ("-Infinity", f64::NEG_INFINITY),
-        ] {
-            if self.word(word) {
-                return Ok(Number::Float(value));
+        let first = self.peek();
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        if let Some((value, length)) = short_int(rest)
+            && !matches!(rest.get(length), Some(b'0'..=b'9' | b'.' | b'e' | b'E'))
+        {
+            self.at = self.at.saturating_add(length);
+            return Ok(Number::Int(value));
+        }
+        if matches!(first, Some(b'N' | b'I' | b'-')) {
+            for (word, value) in [
+                ("NaN", f64::NAN),
+                ("Infinity", f64::INFINITY),
+                ("-Infinity", f64::NEG_INFINITY),
+            ] {
+                if self.word(word) {
+                    return Ok(Number::Float(value));
+                }
             }
         }
         let start = self.at;
@@ -274,9 +364,12 @@ impl<'a> Cursor<'a> {
     pub(super) fn scalar(&mut self, buffer: &mut Vec<u8>) -> Result<Scalar<'a>, Error> {
         match self.peek() {
             Some(b'"') => {
-                let mut other = std::mem::take(buffer);
-                let plain = self.string(&mut other)?.to_vec();
-                *buffer = plain;
+                if let Some(plain) = self.plain_string() {
+                    buffer.clear();
+                    buffer.extend_from_slice(plain);
+                } else {
+                    self.string(buffer)?;
+                }
                 Ok(Scalar::String)
             }
             Some(b't') if self.word("true") => Ok(Scalar::Bool(true)),
@@ -340,12 +433,55 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The integer of at most 18 digits that text starts with, and its length.
+#[inline]
+fn short_int(text: &[u8]) -> Option<(i64, usize)> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let mut value = 0_i64;
+    let mut count = 0_usize;
+    for &byte in digits.iter().take(18) {
+        if !byte.is_ascii_digit() {
+            break;
+        }
+        value = value
+            .wrapping_mul(10)
+            .wrapping_add(i64::from(byte.wrapping_sub(b'0')));
+        count = count.wrapping_add(1);
+    }
+    let leading_zero = count > 1 && digits.first() == Some(&b'0');
+    if count == 0 || leading_zero {
+        return None;
+    }
+    if digits.len() == text.len() {
+        Some((value, count))
+    } else {
+        Some((value.wrapping_neg(), count.wrapping_add(1)))
+    }
+}
+
+/// Bytes of a text that are looked at in one go once it is this long.
+const LONG: usize = 32;
+
 /// How many bytes stand before the first quote, backslash or control character.
 fn plain_run(bytes: &[u8]) -> usize {
     let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
     let mut run = 0_usize;
     // Eight bytes at a time: the exact test of "some byte is special" in one word.
     for chunk in bytes.as_chunks::<8>().0 {
+        if run == LONG {
+            // Few texts are longer; in those, more bytes at a time.
+            let rest = bytes.get(run..).unwrap_or_default();
+            for chunk in rest.as_chunks::<LONG>().0 {
+                let found = chunk
+                    .iter()
+                    .fold(false, |found, byte| found | special(byte));
+                if found {
+                    break;
+                }
+                run = run.saturating_add(LONG);
+            }
+            break;
+        }
         let word = u64::from_le_bytes(*chunk);
         let each = |byte: u8| u64::from(byte).wrapping_mul(0x0101_0101_0101_0101);
         let zero = |word: u64| word.wrapping_sub(each(1)) & !word & each(0x80);
@@ -403,6 +539,57 @@ mod tests {
         }
         for text in ["\"a", "\"a\nb\"", r#""\x""#, r#""\u12"#, r#""\u12+4""#] {
             assert!(cursor(text).string(&mut buffer).is_err(), "{text}");
+        }
+    }
+
+    /// Text as JSON.
+    fn quoted(text: &str) -> String {
+        let mut out = String::from('"');
+        for letter in text.chars() {
+            match letter {
+                '"' | '\\' => out.extend(['\\', letter]),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                other => out.push(other),
+            }
+        }
+        out.push('"');
+        out
+    }
+
+    #[test]
+    fn text_inside_a_string_is_what_reading_twice_gives() {
+        let long = "x".repeat(100);
+        for text in [
+            "",
+            "plain",
+            "two\nlines\t\r",
+            "a \"word\" and \\ a backslash",
+            "\u{e9}\u{20ac}",
+            long.as_str(),
+            "31 bytes, then a quote........\"",
+            "32 bytes, then a quote.........\"",
+            "33 bytes, then a quote..........\n",
+        ] {
+            let outer = format!("{} ,", quoted(&quoted(text)));
+            let (mut at, mut out) = (cursor(&outer), "before ".to_owned());
+            assert_eq!(at.text_inside(&mut out), Some(()), "{outer}");
+            assert_eq!(out, format!("before {text}"));
+            assert_eq!(at.offset(), outer.len() - 2);
+        }
+        for outer in [
+            r#""12""#,
+            r#""\"a""#,
+            r#""\"a\""#,
+            r#""\"a\\u0041\"""#,
+            r#""\"a\n\"""#,
+            r#""\"a"b\"""#,
+            "\"\\\"a\nb\\\"\"",
+        ] {
+            let (mut at, mut out) = (cursor(outer), "before".to_owned());
+            assert_eq!(at.text_inside(&mut out), None, "{outer}");
+            assert_eq!((out.as_str(), at.offset()), ("before", 0));
         }
     }
 

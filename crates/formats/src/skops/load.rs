@@ -16,8 +16,8 @@ use crate::verify::{self, Arrays, Work};
 pub struct ArrayPlan<'a> {
     graph: Graph,
     headers: Vec<Header>,
-    /// The bytes of the headers, which stand before the elements.
-    heads: Vec<Vec<u8>>,
+    /// The bytes of the headers, which stand before the elements, one after the other.
+    heads: Vec<u8>,
     nested: Vec<Archive<'a>>,
     stored: Vec<Stored>,
     /// Which runs of raw bytes are bytearrays.
@@ -78,11 +78,13 @@ impl TrustedGraph {
         }
         let mut dtypes = Dtypes::default();
         for stored in plan.stored.clone() {
-            let (header, head) = match stored {
-                Stored::Npy(entry) => npy_header(archive, entry, &mut dtypes, limits)?,
+            let header = match stored {
+                Stored::Npy(entry) => {
+                    npy_header(archive, entry, &mut dtypes, limits, &mut plan.heads)?
+                }
                 Stored::Nested(outer, inner) => {
                     let nested = plan.nested.get_mut(outer).ok_or_else(missing)?;
-                    npy_header(nested, inner, &mut dtypes, limits)?
+                    npy_header(nested, inner, &mut dtypes, limits, &mut plan.heads)?
                 }
                 Stored::Raw(entry) => {
                     archive.pay(entry, limits)?;
@@ -91,7 +93,7 @@ impl TrustedGraph {
                     let size = usize::try_from(size)
                         .ok()
                         .filter(|&size| isize::try_from(size).is_ok());
-                    (Header::raw(size.ok_or_else(missing)?), Vec::new())
+                    Header::raw(size.ok_or_else(missing)?)
                 }
                 Stored::Memory => return Err(missing()),
             };
@@ -102,7 +104,6 @@ impl TrustedGraph {
                 return Err(Error::malformed("skops", Location::entry(name), what));
             }
             plan.headers.push(header);
-            plan.heads.push(head);
         }
         Ok(plan)
     }
@@ -143,34 +144,31 @@ fn missing() -> Error {
     )
 }
 
-/// The header of an npy entry, and its bytes.
+/// The header of an npy entry; its bytes are put behind `heads`.
 fn npy_header(
     archive: &mut Archive<'_>,
     entry: usize,
     dtypes: &mut Dtypes,
     limits: &mut Limits,
-) -> Result<(Header, Vec<u8>), Error> {
+    heads: &mut Vec<u8>,
+) -> Result<Header, Error> {
     archive.pay(entry, limits)?;
-    let (name, size) = {
-        let entry = archive.entry(entry)?;
-        (entry.name.clone(), entry.size)
-    };
+    let size = archive.entry(entry)?.size;
     // Nearly all headers are 128 bytes long.
-    let mut prefix = archive.prefix(entry, 512)?;
-    let header = match read_header_with(dtypes, &prefix, &name) {
+    let (name, mut prefix) = archive.prefix(entry, 512)?;
+    let header = match read_header_with(dtypes, &prefix, name) {
         Err(Error::Malformed { .. }) if prefix.len() == 512 => {
-            prefix = archive.prefix(entry, HEADER_LIMIT)?;
-            read_header_with(dtypes, &prefix, &name)?
+            let name;
+            (name, prefix) = archive.prefix(entry, HEADER_LIMIT)?;
+            read_header_with(dtypes, &prefix, name)?
         }
         other => other?,
     };
-    let head = prefix
-        .get(..header.data_offset)
-        .unwrap_or_default()
-        .to_vec();
+    let head = prefix.get(..header.data_offset).unwrap_or_default();
+    heads.extend_from_slice(head);
     let whole = header.data_offset.checked_add(header.data_bytes);
     if whole.and_then(|whole| u64::try_from(whole).ok()) != Some(size) {
-        let at = Location::entry(&name);
+        let at = Location::entry(&archive.entry(entry)?.name);
         return Err(Error::malformed(
             "npy",
             at,
@@ -182,7 +180,7 @@ fn npy_header(
         u64::try_from(header.data_bytes).unwrap_or(u64::MAX),
         "size of arrays",
     )?;
-    Ok((header, head))
+    Ok(header)
 }
 
 impl<'a> ArrayPlan<'a> {
@@ -315,8 +313,13 @@ impl<'a> ArrayPlan<'a> {
         if buffers.len() != self.headers.len() {
             return Err(missing());
         }
-        let planned = self.stored.iter().zip(&self.headers).zip(&self.heads);
-        for (((stored, header), head), buffer) in planned.zip(&mut buffers) {
+        let mut heads = self.heads.as_slice();
+        let planned = self.stored.iter().zip(&self.headers);
+        for ((stored, header), buffer) in planned.zip(&mut buffers) {
+            let (head, rest) = heads
+                .split_at_checked(header.data_offset)
+                .ok_or_else(missing)?;
+            heads = rest;
             let buffer = buffer.as_mut();
             if buffer.len() != header.data_bytes {
                 return Err(missing());

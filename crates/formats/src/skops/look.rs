@@ -165,7 +165,7 @@ fn missing(what: &'static str) -> Error {
 fn header(archive: &mut Archive<'_>, entry: usize, limits: &mut Limits) -> Result<Header, Error> {
     archive.pay(entry, limits)?;
     let name = archive.entry(entry)?.name.clone();
-    let prefix = archive.prefix(entry, HEADER_LIMIT)?;
+    let (_, prefix) = archive.prefix(entry, HEADER_LIMIT)?;
     read_header(&prefix, &name)
 }
 

@@ -39,18 +39,21 @@ pub fn read(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Graph, Err
     }
     let reader = Reader {
         cursor: Cursor::new(&bytes, SCHEMA, 0),
-        graph: Graph::new(SCHEMA),
+        graph: Graph::with_room(SCHEMA, bytes.len()),
         archive,
         limits,
         frames: Vec::new(),
         spare: Vec::new(),
         pending: Vec::new(),
-        ids: HashMap::default(),
+        ids: Ids::default(),
         id_log: Vec::new(),
         keys: HashMap::default(),
         grid: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
         array_depth: HashMap::default(),
         names: HashMap::default(),
+        heads: Vec::new(),
+        seen_at: [u8::MAX; PLACES],
+        after: [None; PLACES],
         buffer: Vec::new(),
         inner: Vec::new(),
         protocol: None,
@@ -82,6 +85,8 @@ struct Open<'a> {
     row: Option<&'static Row>,
     class: Option<Cow<'a, str>>,
     module: Option<Cow<'a, str>>,
+    /// Where class, module and loader stand in `Reader::heads`.
+    head: Option<usize>,
     /// An id that stands before the node's children and is known: the node that it names.
     alias: Option<NodeId>,
     /// An id that stands after children.
@@ -104,6 +109,21 @@ struct Open<'a> {
 const CONTENT: usize = 0;
 const BESIDE: usize = 1;
 
+/// Class, module and loader of a node in the spelling of nopickle's own files.
+struct Head<'a> {
+    /// From `"__class__"` to the end of the loader.
+    raw: &'a [u8],
+    class: &'a str,
+    module: &'a str,
+    row: &'static Row,
+    /// The name of code, once a node has asked for it.
+    global: Option<GlobalId>,
+}
+
+/// Heads that are remembered, and places in a file that are told apart when one is expected.
+const HEADS: usize = 64;
+const PLACES: usize = 256;
+
 enum Frame<'a> {
     Node(Box<Open<'a>>),
     List {
@@ -112,6 +132,8 @@ enum Frame<'a> {
     Dict {
         first: bool,
         count: usize,
+        /// The key that was read last.
+        key: Option<NodeId>,
     },
     Parts {
         first: bool,
@@ -126,6 +148,49 @@ const ARRAY_DEPTH: u64 = 100;
 
 /// Dicts with more keys than this do not share their keys with others.
 const SHARED_KEYS: usize = 1024;
+/// Keys that are shared at most.
+const KEYS: usize = 10_000;
+
+/// Nodes by their ids.
+#[derive(Default)]
+struct Ids {
+    /// Those of 1, 2, 3 and on, as nopickle numbers them.
+    counted: Vec<Option<NodeId>>,
+    other: HashMap<i64, NodeId, RandomState>,
+}
+
+impl Ids {
+    fn index(id: i64) -> Option<usize> {
+        usize::try_from(id).ok()?.checked_sub(1)
+    }
+
+    fn get(&self, id: i64) -> Option<NodeId> {
+        let counted = Self::index(id).and_then(|index| self.counted.get(index));
+        match counted {
+            Some(Some(node)) => Some(*node),
+            _ if self.other.is_empty() => None,
+            _ => self.other.get(&id).copied(),
+        }
+    }
+
+    fn insert(&mut self, id: i64, node: NodeId) {
+        let index = Self::index(id);
+        if index == Some(self.counted.len()) {
+            self.counted.push(Some(node));
+        } else if let Some(slot) = index.and_then(|index| self.counted.get_mut(index)) {
+            *slot = Some(node);
+        } else {
+            self.other.insert(id, node);
+        }
+    }
+
+    fn remove(&mut self, id: i64) {
+        if let Some(slot) = Self::index(id).and_then(|index| self.counted.get_mut(index)) {
+            *slot = None;
+        }
+        self.other.remove(&id);
+    }
+}
 
 struct Reader<'a, 'r, 's> {
     cursor: Cursor<'a>,
@@ -140,14 +205,19 @@ struct Reader<'a, 'r, 's> {
     )]
     spare: Vec<Box<Open<'a>>>,
     pending: Vec<NodeId>,
-    ids: HashMap<i64, NodeId, RandomState>,
+    ids: Ids,
     id_log: Vec<(i64, NodeId)>,
-    keys: HashMap<String, NodeId, RandomState>,
+    keys: HashMap<Cow<'a, str>, NodeId, RandomState>,
     /// Items that arrays of objects of more than one dimension may still have.
     grid: u64,
     /// How many arrays of objects stand inside each other, down from each.
     array_depth: HashMap<NodeId, u64, RandomState>,
     names: HashMap<(Cow<'a, str>, Cow<'a, str>), GlobalId, RandomState>,
+    heads: Vec<Head<'a>>,
+    /// The head that was seen last at each place: see [`Reader::expected`].
+    seen_at: [u8; PLACES],
+    /// The key that came after a key in the dict that was read last: by the index of the key before.
+    after: [Option<(Option<NodeId>, NodeId)>; PLACES],
     buffer: Vec<u8>,
     inner: Vec<u8>,
     protocol: Option<i64>,
@@ -222,12 +292,15 @@ impl<'a> Reader<'a, '_, '_> {
                 return Err(Error::malformed("skops", at, what));
             }
         }
-        let mut held = HashSet::new();
+        let mut held = vec![false; self.named.len()];
         for stored in self.graph.stored() {
             let (Stored::Npy(entry) | Stored::Raw(entry)) = *stored else {
                 continue;
             };
-            if !held.insert(entry) {
+            if held
+                .get_mut(entry)
+                .is_none_or(|held| std::mem::replace(held, true))
+            {
                 let at = Location::entry(&self.archive.entry(entry)?.name);
                 return Err(Error::malformed("skops", at, "two nodes name this entry"));
             }
@@ -252,10 +325,10 @@ impl<'a> Reader<'a, '_, '_> {
                 }
                 self.begin_node()
             }
-            Some(Frame::Dict { first, count }) => {
+            Some(Frame::Dict { first, count, key }) => {
                 let was_first = std::mem::replace(first, false);
                 *count = count.saturating_add(1);
-                let shared = *count <= SHARED_KEYS;
+                let (shared, before) = (*count <= SHARED_KEYS, *key);
                 if self.cursor.eat(b'}') {
                     self.frames.pop();
                     self.content_done();
@@ -264,7 +337,10 @@ impl<'a> Reader<'a, '_, '_> {
                 if !was_first {
                     self.cursor.expect(b',', COMMA)?;
                 }
-                let key = self.key_node(shared)?;
+                let key = self.key_node(shared, before)?;
+                if let Some(Frame::Dict { key: last, .. }) = self.frames.last_mut() {
+                    *last = Some(key);
+                }
                 self.pending.push(key);
                 self.cursor.expect(b':', "a colon is missing")?;
                 self.begin_node()
@@ -321,6 +397,7 @@ impl<'a> Reader<'a, '_, '_> {
         at_most(self.limits.depth, found, "nesting of JSON")?;
         let place = self.place();
         self.cursor.expect(b'{', "a node is missing")?;
+        let expected = self.expected();
         if let Some(node) = self.usual_node(place)? {
             return Ok(Some(self.deliver(node)));
         }
@@ -336,6 +413,7 @@ impl<'a> Reader<'a, '_, '_> {
             row: None,
             class: None,
             module: None,
+            head: None,
             alias: None,
             late_id: None,
             registered: false,
@@ -355,13 +433,13 @@ impl<'a> Reader<'a, '_, '_> {
             None => Box::new(open),
         };
         self.frames.push(Frame::Node(frame));
-        self.usual_head()?;
+        self.usual_head(expected)?;
         Ok(None)
     }
 
     /// Reads id, class, module and loader of the innermost node in the spelling of nopickle's own files;
     /// nothing is taken of any other spelling.
-    fn usual_head(&mut self) -> Result<(), Error> {
+    fn usual_head(&mut self, expected: usize) -> Result<(), Error> {
         let start = self.cursor;
         if self.cursor.literal(ID) {
             self.id_field()?;
@@ -373,35 +451,52 @@ impl<'a> Reader<'a, '_, '_> {
             }
             // From here on a field's comma has been taken: give it back where the head goes on otherwise.
             let after = self.cursor;
-            if !self.class_head()? {
+            if !self.class_head(expected)? {
                 self.cursor = after;
                 self.cursor.back();
             }
             return Ok(());
         }
-        if !self.class_head()? {
+        if !self.class_head(expected)? {
             self.cursor = start;
         }
         Ok(())
     }
 
-    fn class_head(&mut self) -> Result<bool, Error> {
-        if !self.cursor.literal(CLASS) {
-            return Ok(false);
-        }
-        let Some(class) = self.plain_text() else {
-            return Ok(false);
+    /// A number below [`PLACES`] for the place of the node that comes next: nodes under one key, or in one
+    /// role, mostly have one head.
+    fn expected(&self) -> usize {
+        let place = match self.frames.last() {
+            Some(Frame::Dict { key, .. }) => key.map_or(0, NodeId::index),
+            Some(Frame::List { .. }) => 1,
+            Some(Frame::Parts { target, .. }) => target.saturating_add(2),
+            Some(Frame::Node(open)) => open.target.saturating_add(6),
+            None => 0,
         };
-        if !self.cursor.literal(MODULE) {
-            return Ok(false);
-        }
-        let Some(module) = self.plain_text() else {
-            return Ok(false);
+        place & PLACES.saturating_sub(1)
+    }
+
+    fn class_head(&mut self, expected: usize) -> Result<bool, Error> {
+        let slot = self.seen_at.get(expected).copied().map(usize::from);
+        let slot = slot.filter(|&slot| {
+            let head = self.heads.get(slot);
+            head.is_some_and(|head| self.cursor.raw(head.raw))
+        });
+        let slot = if let Some(slot) = slot {
+            slot
+        } else {
+            let Some(slot) = self.other_head() else {
+                return Ok(false);
+            };
+            if let (Some(seen), Ok(slot)) = (self.seen_at.get_mut(expected), u8::try_from(slot)) {
+                *seen = slot;
+            }
+            slot
         };
-        if !self.cursor.literal(LOADER) {
-            return Ok(false);
-        }
-        let Some(row) = self.cursor.plain_string().and_then(loader) else {
+        let Some(&Head {
+            class, module, row, ..
+        }) = self.heads.get(slot)
+        else {
             return Ok(false);
         };
         let open = self.open()?;
@@ -410,23 +505,60 @@ impl<'a> Reader<'a, '_, '_> {
             Some(Cow::Borrowed(module)),
             Some(row),
         );
+        open.head = Some(slot);
         open.seen |= Field::Class.bit() | Field::Module.bit() | Field::Loader.bit();
         open.first = false;
         Ok(true)
     }
 
-    fn plain_text(&mut self) -> Option<&'a str> {
-        std::str::from_utf8(self.cursor.plain_string()?).ok()
+    /// Reads a head that was not expected; where it stands in `heads`.
+    fn other_head(&mut self) -> Option<usize> {
+        let start = self.cursor;
+        if !self.cursor.literal(CLASS) {
+            return None;
+        }
+        let class = self.cursor.plain_string()?;
+        if !self.cursor.literal(MODULE) {
+            return None;
+        }
+        let module = self.cursor.plain_string()?;
+        if !self.cursor.literal(LOADER) {
+            return None;
+        }
+        let name = self.cursor.plain_string()?;
+        let raw = self.cursor.since(start);
+        if let Some(known) = self.heads.iter().position(|head| head.raw == raw) {
+            return Some(known);
+        }
+        let row = loader(name)?;
+        let class = std::str::from_utf8(class).ok()?;
+        let module = std::str::from_utf8(module).ok()?;
+        let head = Head {
+            raw,
+            class,
+            module,
+            row,
+            global: None,
+        };
+        // The last slot is for all heads that are too many to be remembered.
+        let slot = self.heads.len().min(HEADS);
+        match self.heads.get_mut(slot) {
+            Some(last) => *last = head,
+            None => self.heads.push(head),
+        }
+        Some(slot)
     }
 
     /// Reads a scalar or a reference in the spelling of nopickle's own files, which are most of the nodes
     /// of a large graph; `None`, and nothing taken, for any other spelling or node.
     fn usual_node(&mut self, place: u32) -> Result<Option<NodeId>, Error> {
         let start = self.cursor;
-        if self.cursor.literal(ID) {
+        // `"__id__"`, `"__loader__"` or `"__class__"`.
+        let letter = self.cursor.ahead(3);
+        if letter == Some(b'i') && self.cursor.literal(ID) {
             // A scalar that others refer to.
             let id = match self.cursor.number() {
-                Ok(Number::Int(id)) if id != 0 && !self.ids.contains_key(&id) => id,
+                Ok(Number::Int(id)) if id != 0 && self.ids.get(id).is_none() => id,
                 _ => {
                     self.cursor = start;
                     return Ok(None);
@@ -441,15 +573,15 @@ impl<'a> Reader<'a, '_, '_> {
                 }
             }
             self.cursor = start;
-        } else if self.cursor.literal(REFERENCE) {
+        } else if letter == Some(b'l') && self.cursor.literal(REFERENCE) {
             if let Ok(Number::Int(id)) = self.cursor.number()
                 && self.cursor.literal("}")
-                && let Some(&known) = self.ids.get(&id)
+                && let Some(known) = self.ids.get(id)
             {
                 return Ok(Some(known));
             }
             self.cursor = start;
-        } else if self.cursor.literal(SCALAR) {
+        } else if letter == Some(b'c') && self.cursor.literal(SCALAR) {
             let node = self.json_content()?;
             if self.cursor.literal("}") {
                 return self.push(node, place).map(Some);
@@ -620,7 +752,7 @@ impl<'a> Reader<'a, '_, '_> {
         if id == 0 {
             return Ok(());
         }
-        let known = self.ids.get(&id).copied();
+        let known = self.ids.get(id);
         let children = Field::Content.bit()
             | Field::KeyTypes.bit()
             | Field::Shape.bit()
@@ -696,6 +828,7 @@ impl<'a> Reader<'a, '_, '_> {
                 self.frames.push(Frame::Dict {
                     first: true,
                     count: 0,
+                    key: None,
                 });
                 Ok(None)
             }
@@ -787,6 +920,24 @@ impl<'a> Reader<'a, '_, '_> {
     fn json_content(&mut self) -> Result<Node, Error> {
         self.cursor.peek();
         let start = self.cursor;
+        if let Some(value) = self.cursor.short_int_inside() {
+            return Ok(Node::Int(value));
+        }
+        if let Some(text) = self
+            .graph
+            .push_text_of(|text| self.cursor.text_inside(text))
+        {
+            return Ok(Node::Str(text));
+        }
+        for (word, node) in [
+            ("\"null\"", Node::None),
+            ("\"true\"", Node::Bool(true)),
+            ("\"false\"", Node::Bool(false)),
+        ] {
+            if self.cursor.literal(word) {
+                return Ok(node);
+            }
+        }
         let bytes = match self.cursor.plain_string() {
             Some(plain) => plain,
             None => self.cursor.string(&mut self.buffer)?,
@@ -807,10 +958,23 @@ impl<'a> Reader<'a, '_, '_> {
     }
 
     /// The node of a dict's key; keys of small dicts are shared.
-    fn key_node(&mut self, shared: bool) -> Result<NodeId, Error> {
+    ///
+    /// Dicts of one kind have the same keys in the same order, so the key that came after `before` the
+    /// last time is tried first.
+    fn key_node(&mut self, shared: bool, before: Option<NodeId>) -> Result<NodeId, Error> {
         let place = self.place();
+        let slot = before.map_or(0, NodeId::index) & PLACES.saturating_sub(1);
+        if shared
+            && let Some(Some((known_before, known))) = self.after.get(slot)
+            && *known_before == before
+            && let Node::Str(run) = self.graph.node(*known)
+            && self.cursor.quoted(self.graph.text(run).as_bytes())
+        {
+            return Ok(*known);
+        }
         let start = self.cursor;
-        let bytes = match self.cursor.plain_string() {
+        let plain = self.cursor.plain_string();
+        let bytes = match plain {
             Some(plain) => plain,
             None => self.cursor.string(&mut self.buffer)?,
         };
@@ -818,17 +982,32 @@ impl<'a> Reader<'a, '_, '_> {
             let node = text_node(&mut self.graph, bytes, &start)?;
             return self.push(node, place);
         };
+        let known = if shared {
+            self.keys.get(text).copied()
+        } else {
+            None
+        };
+        let known = known.filter(
+            |&known| matches!(self.graph.node(known), Node::Str(run) if self.graph.text(run) == text),
+        );
+        let id = if let Some(known) = known {
+            known
+        } else {
+            let run = self.graph.push_text(text).ok_or_else(full)?;
+            let borrowed = || plain.and_then(|plain| std::str::from_utf8(plain).ok());
+            let insert = (shared && self.keys.len() < KEYS)
+                .then(|| borrowed().map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed));
+            let id = self.push(Node::Str(run), place)?;
+            if let Some(text) = insert {
+                self.keys.insert(text, id);
+            }
+            id
+        };
         if shared
-            && let Some(&known) = self.keys.get(text)
-            && matches!(self.graph.node(known), Node::Str(run) if self.graph.text(run) == text)
+            && plain.is_some()
+            && let Some(after) = self.after.get_mut(slot)
         {
-            return Ok(known);
-        }
-        let run = self.graph.push_text(text).ok_or_else(full)?;
-        let insert = (shared && self.keys.len() < 10_000).then(|| text.to_owned());
-        let id = self.push(Node::Str(run), place)?;
-        if let Some(text) = insert {
-            self.keys.insert(text, id);
+            *after = Some((before, id));
         }
         Ok(id)
     }
@@ -840,7 +1019,7 @@ impl<'a> Reader<'a, '_, '_> {
         };
         let base = open.base.min(self.pending.len());
         if let Some(id) = open.late_id {
-            match self.ids.get(&id).copied() {
+            match self.ids.get(id) {
                 Some(known) if known > open.id => {
                     return Err(self
                         .cursor
@@ -854,9 +1033,11 @@ impl<'a> Reader<'a, '_, '_> {
             self.check_same(&open, alias)?;
             // A second time the same object: what stands in it was read for its syntax only.
             self.graph.truncate(open.mark);
+            // Some of these may be gone.
+            self.after = [None; PLACES];
             for (id, node) in self.id_log.split_off(open.id_mark.min(self.id_log.len())) {
-                if self.ids.get(&id) == Some(&node) {
-                    self.ids.remove(&id);
+                if self.ids.get(id) == Some(node) {
+                    self.ids.remove(id);
                 }
             }
             self.pending.truncate(base);
@@ -993,6 +1174,8 @@ impl<'a> Reader<'a, '_, '_> {
             other => Cow::Owned(other.to_owned()),
         };
         let mut build = Build {
+            // The last slot may be another node's by now.
+            head: open.head.filter(|&head| head < HEADS),
             open,
             children,
             place,
@@ -1011,6 +1194,8 @@ struct Build<'b, 'a, 'r, 's> {
     place: u64,
     class: Cow<'a, str>,
     module: Cow<'a, str>,
+    /// Where class and module stand in `Reader::heads`.
+    head: Option<usize>,
     reader: &'b mut Reader<'a, 'r, 's>,
 }
 
@@ -1035,6 +1220,19 @@ impl<'b> Build<'b, '_, '_, '_> {
     }
 
     fn global(&mut self) -> Result<GlobalId, Error> {
+        let head = self.head.and_then(|head| self.reader.heads.get(head));
+        if let Some(known) = head.and_then(|head| head.global) {
+            return Ok(known);
+        }
+        let global = self.global_by_name()?;
+        let head = self.head.and_then(|head| self.reader.heads.get_mut(head));
+        if let Some(head) = head {
+            head.global = Some(global);
+        }
+        Ok(global)
+    }
+
+    fn global_by_name(&mut self) -> Result<GlobalId, Error> {
         let key = (self.module.clone(), self.class.clone());
         if let Some(&known) = self.reader.names.get(&key) {
             return Ok(known);
@@ -1182,6 +1380,7 @@ impl<'b> Build<'b, '_, '_, '_> {
                     };
                     (self.module, self.class) =
                         (Cow::Owned(text(module)?), Cow::Owned(text(name)?));
+                    self.head = None;
                 } else {
                     self.reader.bare_function = true;
                 }
@@ -1468,7 +1667,21 @@ impl<'b> Build<'b, '_, '_, '_> {
             Node::WideStr(run) => graph.wide(run),
             _ => &[],
         };
-        let twice = if pairs.len() <= 32 {
+        let twice = if pairs.len() <= 64
+            && self.reader.keys.len() < KEYS
+            && keys
+                .clone()
+                .all(|&id| matches!(graph.node(id), Node::Str(_)))
+        {
+            // Equal texts are one node: see `key_node`.
+            let mut rest = pairs;
+            let mut twice = false;
+            while let Some((key, after)) = rest.split_first() {
+                twice |= after.iter().skip(1).step_by(2).any(|other| other == key);
+                rest = after.get(1..).unwrap_or_default();
+            }
+            twice
+        } else if pairs.len() <= 32 {
             let keys: Vec<&[u8]> = keys.map(text).collect();
             keys.iter()
                 .enumerate()

@@ -185,14 +185,67 @@ impl Json {
     }
 }
 
+/// How many bytes stand before the first that is escaped, or may be.
+fn plain_run(text: &[u8]) -> usize {
+    let special = |byte: u8| matches!(byte, b'"' | b'\\' | 0..0x20 | 0xED);
+    // Whole blocks without one of these first: the compiler looks at many bytes at a time.
+    let blocks = text.as_chunks::<32>().0.iter();
+    let plain = blocks
+        .take_while(|block| {
+            !block
+                .iter()
+                .fold(false, |found, &byte| found | special(byte))
+        })
+        .count()
+        .saturating_mul(32);
+    let tail = text.get(plain..).unwrap_or_default();
+    plain.saturating_add(
+        tail.iter()
+            .position(|&byte| special(byte))
+            .unwrap_or(tail.len()),
+    )
+}
+
+/// Appends text (WTF-8) as the inside of a JSON string that stands inside a JSON string: what [`escape`]
+/// gives twice.
+fn escape_twice(out: &mut Vec<u8>, bytes: &[u8]) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (head, tail) = rest
+            .split_at_checked(plain_run(rest))
+            .unwrap_or((rest, &[]));
+        out.extend_from_slice(head);
+        rest = match tail {
+            [] => return,
+            [b'\n', after @ ..] => {
+                out.extend_from_slice(b"\\\\n");
+                after
+            }
+            [b'"', after @ ..] => {
+                out.extend_from_slice(b"\\\\\\\"");
+                after
+            }
+            _ => {
+                // A surrogate has three bytes; others are escaped, or not, one by one.
+                let length = match tail {
+                    [0xED, 0xA0..=0xBF, _, ..] => 3,
+                    _ => 1,
+                };
+                let (letter, after) = tail.split_at_checked(length).unwrap_or((tail, &[]));
+                let mut once = Vec::new();
+                escape(&mut once, letter);
+                escape(out, &once);
+                after
+            }
+        };
+    }
+}
+
 /// Appends text (WTF-8) as the inside of a JSON string.
 fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
     let mut rest = bytes;
     while !rest.is_empty() {
-        let plain = rest
-            .iter()
-            .position(|&byte| matches!(byte, b'"' | b'\\' | 0..0x20 | 0xED))
-            .unwrap_or(rest.len());
+        let plain = plain_run(rest);
         let (head, tail) = rest.split_at_checked(plain).unwrap_or((rest, &[]));
         out.extend_from_slice(head);
         let Some((&byte, mut after)) = tail.split_first() else {
@@ -387,11 +440,14 @@ impl<'g> Writer<'g> {
     }
 
     fn text_scalar(&mut self, bytes: &[u8]) {
-        let mut inner = Vec::with_capacity(bytes.len().saturating_add(2));
-        inner.push(b'"');
-        escape(&mut inner, bytes);
-        inner.push(b'"');
-        self.scalar(&inner);
+        self.json.push(SCALAR);
+        let mut out = std::mem::take(&mut self.scratch);
+        out.clear();
+        out.extend_from_slice(b"\"\\\"");
+        escape_twice(&mut out, bytes);
+        out.extend_from_slice(b"\\\"\"}");
+        self.json.raw(&out);
+        self.scratch = out;
     }
 
     /// The name of the entry that holds an array; each array is written once.
@@ -835,4 +891,25 @@ fn float(value: f64) -> String {
         text = format!("{digits}e{sign}{exponent:0>2}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escaping_twice_in_one_pass_is_escaping_twice() {
+        let mut long = "x".repeat(70).into_bytes();
+        long.extend_from_slice(b"\"\\\n\r\t\x01");
+        long.extend_from_slice("\u{e9}\u{d7ff}\u{1F600}".as_bytes());
+        long.extend_from_slice(b"\xED\xA0\xBD");
+        for start in 0..long.len() {
+            let text = &long[start..];
+            let (mut once, mut twice, mut direct) = (Vec::new(), Vec::new(), Vec::new());
+            escape(&mut once, text);
+            escape(&mut twice, &once);
+            escape_twice(&mut direct, text);
+            assert_eq!(direct, twice, "{start}");
+        }
+    }
 }

@@ -87,9 +87,8 @@ pub(super) fn refuse_other_arrays(object: Value<'_>) -> Result<(), Refusal> {
         return Err(state.refuse("the attributes of an estimator are not in a dict"));
     }
     for held in [object.state(), object.args()].into_iter().flatten() {
-        let pairs = held.entries().unwrap_or_default();
-        let items = held.items().unwrap_or_default();
-        for value in pairs.into_iter().map(|(_, value)| value).chain(items) {
+        // The keys of a dict are no arrays.
+        for value in held.items_or_pairs() {
             let lengths = value.array().map(ArrayView::shape);
             if lengths.is_some_and(|lengths| !lengths.is_empty())
                 && value.class() != Some("numpy.ndarray")
@@ -112,13 +111,23 @@ pub(super) fn refuse_names(estimator: Value<'_>, names: &[&str]) -> Result<(), R
     if state.is_none() {
         return Ok(());
     }
-    if state.class() != Some("builtins.dict") {
+    if state.class() != Some("builtins.dict") || state.is_construct() {
         return Err(state.refuse("the attributes of an estimator are not in a dict"));
     }
-    for (key, value) in state.entries().unwrap_or_default() {
+    // Most attributes have another first letter and length than every name.
+    let bit = |name: &str| {
+        let first = name.as_bytes().first().copied().unwrap_or(0);
+        let length = u32::try_from(name.len()).unwrap_or(0);
+        1_u64.rotate_left(u32::from(first).wrapping_mul(5).wrapping_add(length))
+    };
+    let bits = names.iter().fold(0, |bits, name| bits | bit(name));
+    for (key, value) in state.pairs() {
         // scikit-learn itself leaves methods in some states, bound to the same object.
-        let hides =
-            |name: &str| names.binary_search(&name).is_ok() && !value.is_method_of(estimator, name);
+        let hides = |name: &str| {
+            bits & bit(name) != 0
+                && names.binary_search(&name).is_ok()
+                && !value.is_method_of(estimator, name)
+        };
         if key.text().is_none_or(hides) {
             return Err(
                 key.refuse("an attribute has the name of a method or constant of its class")

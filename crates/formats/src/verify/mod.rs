@@ -558,14 +558,16 @@ pub fn verified_classes() -> impl Iterator<Item = &'static str> {
     VERIFIERS.iter().map(|row| row.0)
 }
 
+/// The rules of a class, where it has some.
+fn row_of(name: &str) -> Option<Verify> {
+    let row = VERIFIERS.binary_search_by(|row| row.0.cmp(name)).ok()?;
+    VERIFIERS.get(row).map(|row| row.1)
+}
+
 /// Checks every object of the graph whose class has a row.
 pub(crate) fn verify(graph: &Graph, arrays: Arrays<'_>) -> Result<(), Error> {
     let rows: Vec<Option<Verify>> = (0..graph.global_count())
-        .map(|index| {
-            let name = graph.global_name_at(index);
-            let row = VERIFIERS.binary_search_by(|row| row.0.cmp(name)).ok()?;
-            VERIFIERS.get(row).map(|row| row.1)
-        })
+        .map(|index| row_of(graph.global_name_at(index)))
         .collect();
     // Honest files are looked at a few times over; objects that share large values again and again are not.
     let bytes = arrays
@@ -602,8 +604,7 @@ pub(crate) fn verify_as(
     class: GlobalId,
     name: &str,
 ) -> Result<(), Error> {
-    let row = VERIFIERS.binary_search_by(|row| row.0.cmp(name)).ok();
-    let Some(&(_, row)) = row.and_then(|row| VERIFIERS.get(row)) else {
+    let Some(row) = row_of(name) else {
         return Ok(());
     };
     for id in graph.ids().filter(|&id| graph.class(id) == Some(class)) {

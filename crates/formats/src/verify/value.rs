@@ -170,6 +170,31 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Keys and values of a dict that stands in the file as one; nothing of any other value.
+    pub(crate) fn pairs(self) -> impl Iterator<Item = (Self, Self)> {
+        let pairs = match self.graph.node(self.node) {
+            Node::Dict(_, items) => self.graph.items(items),
+            _ => &[],
+        };
+        self.arrays.work.add(pairs.len());
+        pairs
+            .chunks_exact(2)
+            .filter_map(move |pair| Some((self.at(*pair.first()?), self.at(*pair.last()?))))
+    }
+
+    /// The items of a list, tuple, set or object array, or keys and values of a dict; nothing of any
+    /// other value.
+    pub(crate) fn items_or_pairs(self) -> impl Iterator<Item = Self> {
+        let children = self.graph.children(self.node);
+        let items = match self.graph.node(self.node) {
+            Node::List(..) | Node::Tuple(..) | Node::Set(..) | Node::Dict(..) => children,
+            Node::ObjectArray(..) => children.get(1..).unwrap_or_default(),
+            _ => &[],
+        };
+        self.arrays.work.add(items.len());
+        items.iter().map(move |&id| self.at(id))
+    }
+
     /// Whether the object is made by calling its class.
     pub(crate) fn is_construct(self) -> bool {
         matches!(self.graph.node(self.node), Node::Construct(..))

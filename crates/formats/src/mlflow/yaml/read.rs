@@ -40,6 +40,11 @@ struct Reader<'a> {
     anchored: bool,
     /// Whether the last line has an end.
     ended: bool,
+    text: &'a str,
+    /// The byte of each letter, where the text is not ASCII.
+    starts: Vec<usize>,
+    /// For each open collection, whether it stands in brackets.
+    flow: Vec<bool>,
 }
 
 /// Reads one YAML document.
@@ -64,6 +69,13 @@ pub fn read(bytes: &[u8], entry: &str, limits: &Limits) -> Result<Value, Error> 
         root: None,
         anchored: false,
         ended: text.ends_with('\n'),
+        text,
+        starts: if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.char_indices().map(|(at, _)| at).collect()
+        },
+        flow: Vec::new(),
     };
     let mut documents = 0_u8;
     for event in Parser::new_from_str(text) {
@@ -98,11 +110,12 @@ fn anchors(text: &str, entry: &str) -> Result<(), Error> {
             if !starts {
                 continue;
             }
-            let rest = line.get(at..).unwrap_or_default().get(1..).unwrap_or_default();
-            let name = rest
-                .split([' ', ',', ']', '}'])
-                .next()
+            let rest = line
+                .get(at..)
+                .unwrap_or_default()
+                .get(1..)
                 .unwrap_or_default();
+            let name = rest.split([' ', ',', ']', '}']).next().unwrap_or_default();
             let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
             if !name.chars().all(known) {
                 let column = line.get(..at).unwrap_or_default().chars().count();
@@ -184,6 +197,10 @@ impl Reader<'_> {
             }
             Event::Scalar(text, style, anchor, None) => {
                 let value = match style {
+                    // YAML 1.1 takes it for the mark of a key.
+                    ScalarStyle::Plain if text.starts_with('?') && self.in_flow() => {
+                        return Err(Error::unsupported(at(), "plain scalar", text));
+                    }
                     ScalarStyle::Plain => match plain(&text) {
                         Plain::Value(value) => value,
                         Plain::Text | Plain::Timestamp => Value::Text(text.into_owned()),
@@ -213,20 +230,42 @@ impl Reader<'_> {
                 };
                 self.push(Open::Map(anchor, mapping), mark)
             }
-            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open::List(anchor, items)) => self.value(Value::List(items), anchor, mark),
-                Some(Open::Map(anchor, mapping)) => {
-                    self.value(Value::Map(Map::new(mapping.entries)), anchor, mark)
+            Event::SequenceEnd | Event::MappingEnd => {
+                self.flow.pop();
+                match self.open.pop() {
+                    Some(Open::List(anchor, items)) => self.value(Value::List(items), anchor, mark),
+                    Some(Open::Map(anchor, mapping)) => {
+                        self.value(Value::Map(Map::new(mapping.entries)), anchor, mark)
+                    }
+                    None => Ok(()),
                 }
-                None => Ok(()),
-            },
+            }
         }
+    }
+
+    fn in_flow(&self) -> bool {
+        self.flow.last().copied().unwrap_or(false)
+    }
+
+    /// Whether a collection that starts at a mark starts with a bracket.
+    fn starts_with_bracket(&self, mark: &Marker) -> bool {
+        let start = self.starts.get(mark.index()).copied();
+        let start = start.unwrap_or(mark.index());
+        let mut rest = self.text.get(start..).unwrap_or_default();
+        if rest.starts_with('&') {
+            // The name of an anchor stands before it.
+            let end = rest.find([' ', '\n']).unwrap_or(rest.len());
+            rest = rest.get(end..).unwrap_or_default();
+        }
+        rest.trim_start().starts_with(['[', '{'])
     }
 
     fn push(&mut self, open: Open, mark: &Marker) -> Result<(), Error> {
         if let Some(Open::Map(_, Mapping { key: None, .. })) = self.open.last() {
             return Err(self.key_is_no_scalar(mark));
         }
+        let flow = self.in_flow() || self.starts_with_bracket(mark);
+        self.flow.push(flow);
         self.open.push(open);
         let found = u64::try_from(self.open.len()).unwrap_or(u64::MAX);
         at_most(self.depth, found, "nesting of YAML")?;
@@ -297,14 +336,14 @@ fn cost(value: &Value) -> (u64, u64) {
 fn identity(key: &Value) -> Option<String> {
     Some(match key {
         Value::Null => "null".to_owned(),
-        Value::Bool(value) => format!("number {}", u8::from(*value)),
-        Value::Int(value) => format!("number {value}"),
-        Value::Big(digits) => format!("number {digits}"),
+        Value::Bool(value) => format!("n:{}", u8::from(*value)),
+        Value::Int(value) => format!("n:{value}"),
+        Value::Big(digits) => format!("n:{digits}"),
         Value::Float(value) => {
             let text = python_float(*value);
-            format!("number {}", text.strip_suffix(".0").unwrap_or(&text))
+            format!("n:{}", text.strip_suffix(".0").unwrap_or(&text))
         }
-        Value::Text(text) => format!("text {text}"),
+        Value::Text(text) => format!("t:{text}"),
         Value::List(_) | Value::Map(_) => return None,
     })
 }
@@ -377,8 +416,14 @@ mod tests {
             ("a: \u{85}", "unsupported letter of a text: U+0085"),
             ("a: 0b_", "a number has no value, or too many digits"),
             ("a: [1", "the text is not YAML"),
-            ("a: |\n  x", "MLmodel:1:4: unsupported block scalar"),
-            ("a: &b:c d", "MLmodel:1:4: unsupported name of an anchor: b:c"),
+            ("a: [?b]", "MLmodel:1:5: unsupported plain scalar: ?b"),
+            ("a: &x [?b]", "unsupported plain scalar: ?b"),
+            ("é: [?b]", "unsupported plain scalar: ?b"),
+            ("a: |\n  x", "MLmodel:2:3: unsupported block scalar"),
+            (
+                "a: &b:c d",
+                "MLmodel:1:4: unsupported name of an anchor: b:c",
+            ),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(words), "{text:?}: {error}");
