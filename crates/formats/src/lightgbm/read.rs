@@ -4,6 +4,20 @@ use super::cursor::Cursor;
 use super::tree::{self, Scratch};
 use super::{Booster, Header, MOST_CLASSES, Refused, Tree, pandas};
 
+/// Lines that LightGBM looks for up to the first tree, and so in a whole text without trees.
+const HEADER: &[&str] = &[
+    "average_output",
+    "feature_infos",
+    "feature_names",
+    "label_index",
+    "max_feature_idx",
+    "monotone_constraints",
+    "num_class",
+    "num_tree_per_iteration",
+    "objective",
+    "tree_sizes",
+];
+
 const NAMES: &str = "feature_names is not one name for each feature";
 const INFOS: &str = "feature_infos is not one range for each feature";
 const SIZES: &str = "tree_sizes is not a list of whole numbers";
@@ -295,10 +309,12 @@ fn importances<'a>(
     let mut known: Option<Vec<&str>> = None;
     while !cursor.is_at_end() && !cursor.starts_with(b"\n") {
         let here = *cursor;
-        if without_trees {
-            return Err(here.unverified("a booster without trees has feature importances"));
-        }
         let line = cursor.line()?;
+        let first = line.split('=').find(|word| !word.is_empty());
+        if without_trees && first.is_some_and(|word| HEADER.contains(&word)) {
+            let what = "a feature importance has the name of a line of the header";
+            return Err(here.unverified(what));
+        }
         let known = known.get_or_insert_with(|| {
             let mut names: Vec<&str> = names.split(' ').collect();
             names.sort_unstable();
