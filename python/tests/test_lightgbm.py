@@ -36,6 +36,7 @@ from nopickle.exceptions import (  # noqa: E402
     LimitExceededError,
     MalformedModelError,
     MlflowException,
+    UnsupportedModelError,
     UnverifiedModelError,
 )
 
@@ -512,6 +513,36 @@ def test_a_deep_tree_is_over_the_limit():
         tree = changed(tree, rf"\n{key}=.*\n", f"\n{key}={value}\n")
     with pytest.raises(LimitExceededError, match="levels of a tree of a booster"):
         _rust.lightgbm_read(tree.encode(), "deep")
+
+
+EXPECTED = re.compile(r'"([^"]+)" = \{ kind = "(\w+)"(?:, says = "([^"]*)")? \}')
+KINDS = {
+    "malformed": MalformedModelError,
+    "unsupported": UnsupportedModelError,
+    "limit": LimitExceededError,
+    "unverified": UnverifiedModelError,
+}
+
+
+def test_every_hostile_text_is_refused_before_lightgbm_sees_it(request, tmp_path, monkeypatch):
+    folder = request.config.rootpath / "cases/hostile/lightgbm"
+    lines = EXPECTED.findall((folder / "expected.toml").read_text())
+    assert len(lines) > 180
+    mlflow.lightgbm.save_model(booster_of("binary")[0], str(tmp_path / "model"))
+    given = []
+    monkeypatch.setattr(lightgbm, "Booster", lambda model_str: given.append(model_str))
+    for name, kind, says in lines:
+        text = (folder / f"{name}.lgb").read_bytes()
+        (tmp_path / "model/model.lgb").write_bytes(text)
+        given.clear()
+        if kind == "loads":
+            mlflow.lightgbm.load_model(str(tmp_path / "model"))
+            assert given == [text.decode()], name
+            continue
+        with pytest.raises(KINDS[kind]) as raised:
+            mlflow.lightgbm.load_model(str(tmp_path / "model"))
+        assert str(raised.value) == says, name
+        assert given == [], name
 
 
 def test_every_version_of_the_text_loads_and_answers_as_the_original(request):

@@ -4,15 +4,20 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nopickle_formats::lightgbm::{Booster, read};
 use nopickle_formats::{Error, Limits};
 use proptest::prelude::*;
 
+fn folder(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
+}
+
 fn texts() -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases/boosters");
-    let mut texts: Vec<_> = fs::read_dir(folder)
+    let mut texts: Vec<_> = fs::read_dir(folder("cases/boosters"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|end| end == "lgb"))
@@ -74,4 +79,79 @@ proptest! {
             prop_assert_eq!(read.write().into_bytes(), bytes);
         }
     }
+}
+
+/// The lines `"name" = { kind = "...", says = "..." }` of `expected.toml`.
+fn hostile() -> Vec<[String; 3]> {
+    let text = fs::read_to_string(folder("cases/hostile/lightgbm/expected.toml")).unwrap();
+    let between = |line: &str, before: &str| -> Option<String> {
+        let (_, rest) = line.split_once(before)?;
+        Some(rest.split_once('"')?.0.to_owned())
+    };
+    text.lines()
+        .filter(|line| line.starts_with('"'))
+        .map(|line| {
+            [
+                between(line, "\"").unwrap(),
+                between(line, "{ kind = \"").unwrap(),
+                between(line, ", says = \"").unwrap_or_default(),
+            ]
+        })
+        .collect()
+}
+
+#[test]
+fn every_hostile_text_is_refused_in_its_own_words() {
+    let mut wrong = Vec::new();
+    let cases = hostile();
+    assert!(cases.len() > 180, "{} cases", cases.len());
+    for [name, kind, says] in cases {
+        let path = folder("cases/hostile/lightgbm").join(format!("{name}.lgb"));
+        let bytes = fs::read(path).unwrap();
+        let (found, words) = match booster(&bytes) {
+            Ok(_) => ("loads", String::new()),
+            Err(error) => (
+                match error {
+                    Error::Malformed { .. } => "malformed",
+                    Error::Unsupported { .. } => "unsupported",
+                    Error::Limit { .. } => "limit",
+                    Error::Unverified { .. } => "unverified",
+                    Error::Untrusted(_) | Error::Io(_) => "another",
+                },
+                error.to_string(),
+            ),
+        };
+        if found != kind || words != says {
+            wrong.push(format!(
+                "{name}\n  expected {kind}: {says}\n  found    {found}: {words}"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_hostile_text_has_a_line() {
+    let mut files: Vec<String> = fs::read_dir(folder("cases/hostile/lightgbm"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "lgb"))
+        .map(|path| path.file_stem().unwrap().display().to_string())
+        .collect();
+    files.sort();
+    let mut lines: Vec<String> = hostile().into_iter().map(|[name, ..]| name).collect();
+    lines.sort();
+    assert_eq!(lines, files);
+}
+
+#[test]
+fn a_text_over_the_limit_is_not_read() {
+    let limits = Limits {
+        booster_bytes: 10,
+        ..Limits::default()
+    };
+    assert!(matches!(
+        read(&[b'x'; 11], "model.lgb", &limits),
+        Err(Error::Limit { found: 11, .. })
+    ));
 }
