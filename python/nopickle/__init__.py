@@ -1,8 +1,9 @@
 """Machine-learning models that are safe to pass around, without pickle.
 
 ``import nopickle as mlflow`` gives MLflow's functions: runs, logged models and registered models
-(:mod:`nopickle.tracking`) on an embedded store or an MLflow tracking server, the scikit-learn flavor
-(:mod:`nopickle.sklearn`) and :mod:`nopickle.pyfunc`. ``nopickle.skops`` has the functions of ``skops.io``.
+(:mod:`nopickle.tracking`) on an embedded store or an MLflow tracking server, the flavors
+:mod:`nopickle.sklearn` and :mod:`nopickle.lightgbm`, and :mod:`nopickle.pyfunc`. ``nopickle.skops`` has the
+functions of ``skops.io``.
 
 Names in a model are trusted by whoever loads it, and values are verified before native code sees them.
 """
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         client,
         entities,
         exceptions,
+        lightgbm,
         mlflow,
         models,
         pyfunc,
@@ -86,6 +88,7 @@ _MODULES = (
     "client",
     "entities",
     "exceptions",
+    "lightgbm",
     "mlflow",
     "models",
     "pyfunc",
@@ -175,6 +178,7 @@ __all__ = [
     "is_tracking_uri_set",
     "last_active_run",
     "last_logged_model",
+    "lightgbm",
     "log_artifact",
     "log_artifacts",
     "log_dict",

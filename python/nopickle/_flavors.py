@@ -10,6 +10,7 @@ import importlib
 from typing import Any
 
 FLAVORS = {
+    "lightgbm": ("mlflow.lightgbm", "nopickle.lightgbm"),
     "sklearn": ("mlflow.sklearn", "nopickle.sklearn"),
 }
 """The name of a flavor → the ``loader_module`` of its pyfunc, and the module here that loads it."""

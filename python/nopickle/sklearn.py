@@ -178,19 +178,8 @@ def save_model(
     _environment.check_arguments(conda_env, pip_requirements, extra_pip_requirements)
     if serialization_format is None:
         serialization_format = SERIALIZATION_FORMAT_SKOPS
-    if serialization_format not in SUPPORTED_SERIALIZATION_FORMATS:
-        raise MlflowException(
-            f"Unrecognized serialization format: {serialization_format}. Please specify one of the "
-            f"following supported formats: {SUPPORTED_SERIALIZATION_FORMATS}.",
-            "INVALID_PARAMETER_VALUE",
-        )
-    if serialization_format != SERIALIZATION_FORMAT_SKOPS:
-        _logger.warning(
-            "Saving the model as %s: whoever loads it runs what the file says, and with "
-            "MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false it can't be loaded. "
-            "serialization_format='skops' has neither problem.",
-            serialization_format,
-        )
+    _check_format(serialization_format)
+    _warn_of_pickle(serialization_format)
     if mlflow_model is None:
         mlflow_model = Model()
     with _save.staged_folder(path) as folder:
@@ -253,6 +242,25 @@ def save_model(
             *_environment.environment(
                 defaults, conda_env, pip_requirements, extra_pip_requirements
             ),
+        )
+
+
+def _check_format(serialization_format: str) -> None:
+    if serialization_format not in SUPPORTED_SERIALIZATION_FORMATS:
+        raise MlflowException(
+            f"Unrecognized serialization format: {serialization_format}. Please specify one of the "
+            f"following supported formats: {SUPPORTED_SERIALIZATION_FORMATS}.",
+            "INVALID_PARAMETER_VALUE",
+        )
+
+
+def _warn_of_pickle(serialization_format: str) -> None:
+    if serialization_format != SERIALIZATION_FORMAT_SKOPS:
+        _logger.warning(
+            "Saving the model as %s: whoever loads it runs what the file says, and with "
+            "MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false it can't be loaded. "
+            "serialization_format='skops' has neither problem.",
+            serialization_format,
         )
 
 

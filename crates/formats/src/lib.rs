@@ -5,6 +5,7 @@ pub mod archive;
 mod dtype;
 mod error;
 mod graph;
+pub mod lightgbm;
 mod limits;
 pub mod mlflow;
 pub mod npy;

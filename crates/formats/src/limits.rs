@@ -20,6 +20,8 @@ pub struct Limits {
     pub schema_bytes: u64,
     /// Bytes of one text of a model folder: its `MLmodel`, a requirements file, an environment.
     pub text_bytes: u64,
+    /// Bytes of a booster's own text.
+    pub booster_bytes: u64,
     /// Levels of nesting in JSON.
     pub depth: u64,
     /// Nodes of the graph.
@@ -30,7 +32,7 @@ pub struct Limits {
 
 impl Default for Limits {
     /// 1,000,000 entries, 8 GiB inflated, 256 GiB of arrays, 2 GiB of JSON, 16 MiB of a text,
-    /// 50,000 levels, 200,000,000 nodes, 1 GiB read twice.
+    /// 2 GiB of a booster, 50,000 levels, 200,000,000 nodes, 1 GiB read twice.
     fn default() -> Self {
         Self {
             entries: 1_000_000,
@@ -38,6 +40,7 @@ impl Default for Limits {
             array_bytes: 256 << 30,
             schema_bytes: 2 << 30,
             text_bytes: 16 << 20,
+            booster_bytes: 2 << 30,
             depth: 50_000,
             nodes: 200_000_000,
             reread_bytes: 1 << 30,

@@ -25,6 +25,7 @@ fn small_limits() -> Limits {
         array_bytes: 1 << 20,
         schema_bytes: 1 << 20,
         text_bytes: 64 << 10,
+        booster_bytes: 1 << 20,
         depth: 200,
         nodes: 20_000,
         reread_bytes: 1 << 20,

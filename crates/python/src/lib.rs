@@ -2,6 +2,7 @@
 
 mod capture;
 mod errors;
+mod lightgbm;
 mod materialize;
 mod memory;
 mod mlflow;
@@ -42,6 +43,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(mlflow::folder_files, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::folder_open, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::folder_read, module)?)?;
+    module.add_function(wrap_pyfunction!(lightgbm::lightgbm_read, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::mlmodel_dumps, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::mlmodel_loads, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::mlmodel_payload, module)?)?;

@@ -28,7 +28,7 @@ pub(crate) enum Input<'py> {
 }
 
 impl<'py> Input<'py> {
-    fn source(&self, py: Python<'py>) -> PyResult<Source<'_>> {
+    pub(crate) fn source(&self, py: Python<'py>) -> PyResult<Source<'_>> {
         Ok(match self {
             Self::Bytes(bytes) => Source::Bytes(bytes.as_bytes()),
             Self::Path(path) => {

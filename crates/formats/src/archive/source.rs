@@ -1,7 +1,11 @@
 //! Where the bytes of an archive come from.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
+
+use crate::error::Error;
+use crate::limits::at_most;
 
 /// Where the bytes of an archive come from: a file that is read by position, or memory.
 #[derive(Debug)]
@@ -24,6 +28,25 @@ impl Source<'_> {
             Self::Part(_, _, length) => Ok(*length),
             Self::Bytes(bytes) => Ok(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
             Self::Owned(bytes) => Ok(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// All bytes, which are at most `limit`; `what` stands in the error where they are not.
+    ///
+    /// # Errors
+    ///
+    /// `Limit`, or `Io` where the file can't be read or gets shorter meanwhile.
+    pub fn read(&self, limit: u64, what: &'static str) -> Result<Cow<'_, [u8]>, Error> {
+        let length = self.len()?;
+        at_most(limit, length, what)?;
+        match self {
+            Self::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
+            Self::Owned(bytes) => Ok(Cow::Borrowed(bytes)),
+            Self::File(_) | Self::Part(..) => {
+                let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+                self.read_exact_at(&mut bytes, 0)?;
+                Ok(Cow::Owned(bytes))
+            }
         }
     }
 

@@ -18,6 +18,7 @@ mod fitted;
 mod hist_gradient_boosting;
 mod holders;
 mod libsvm;
+mod lightgbm;
 mod linear_losses;
 mod linear_models;
 mod neighbors_estimators;
@@ -65,6 +66,12 @@ pub(crate) const VERIFIERS: &[(&str, Verify)] = &[
     ("builtins.range", calls::range),
     ("collections.Counter", calls::items),
     ("collections.OrderedDict", calls::items),
+    ("lightgbm.basic.Booster", lightgbm::booster),
+    ("lightgbm.basic._InnerPredictor", lightgbm::predictor),
+    ("lightgbm.sklearn.LGBMClassifier", lightgbm::estimator),
+    ("lightgbm.sklearn.LGBMModel", lightgbm::estimator),
+    ("lightgbm.sklearn.LGBMRanker", lightgbm::estimator),
+    ("lightgbm.sklearn.LGBMRegressor", lightgbm::estimator),
     ("numpy.ma.MaskedArray", calls::masked),
     ("numpy.ma.core.MaskedArray", calls::masked),
     ("numpy.random.BitGenerator", random::refuse_alone),

@@ -335,6 +335,11 @@ impl<'a> Value<'a> {
         )
     }
 
+    /// Counts work that is not seen otherwise: the letters of a text that is read.
+    pub(crate) fn spend(self, amount: usize) {
+        self.arrays.work.add(amount);
+    }
+
     /// Says which rule this value breaks.
     pub(crate) fn refuse(self, what: &'static str) -> Refusal {
         Refusal {
