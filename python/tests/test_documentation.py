@@ -64,7 +64,8 @@ def run(example: str, folder: Path, after: str = "", **environment: str):
     """Run an example in a folder of its own, with what a user adds after it."""
     script = folder / "script.py"
     script.write_text((EXAMPLES / example).read_text() + after)
-    kept = {name: value for name, value in os.environ.items() if name != SWITCH}
+    ours = (SWITCH, "MLFLOW_TRACKING_URI", "NOPICKLE_HOME")
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
     return subprocess.run(
         [sys.executable, "-W", "ignore", script.name],
         cwd=folder,
