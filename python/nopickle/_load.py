@@ -120,7 +120,15 @@ def load(
             "following supported formats: ['skops', 'pickle', 'cloudpickle'].",
             "INVALID_PARAMETER_VALUE",
         )
-    names = sorted(set(requested)) if allowed else []
+    names = _rust.grantable(sorted(set(requested))) if allowed else []
+    if names:
+        _logger.info(
+            "The model '%s' asks for these classes, and they are granted: %s. With %s=false only "
+            "skops_trusted_types= of load_model grants names.",
+            folder,
+            ", ".join(names),
+            SWITCH,
+        )
     if code is not None and allowed:
         _reach(os.path.join(folder, code))
     own = [] if trusted is None else list(trusted)

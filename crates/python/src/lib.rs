@@ -24,6 +24,7 @@ fn cli(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
 #[pymodule(gil_used = true)]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_function(wrap_pyfunction!(skops::grantable, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_check, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_dump, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_dumps, module)?)?;
