@@ -169,8 +169,33 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Passes a number that `std::stod` takes: zero, infinite, not a number, or one with all its digits.
+    ///
+    /// It throws where a number underflows or overflows; LightGBM ends the process then.
+    pub(super) fn normal_number(&mut self) -> Result<(), Refused> {
+        let here = *self;
+        self.number()?;
+        let text = self.since(here.at());
+        let is_zero = !text.bytes().any(|digit| (b'1'..=b'9').contains(&digit));
+        let is_word = text.ends_with(['f', 'n']);
+        if is_zero || is_word || text.parse().is_ok_and(f64::is_normal) {
+            return Ok(());
+        }
+        Err(here.unverified("a number of a linear leaf is too small or too large for LightGBM"))
+    }
+
     /// Numbers between single spaces up to the end of the line, as many as `count`. Gives the text.
     pub(super) fn numbers(&mut self, count: u32, what: &'static str) -> Result<&'a str, Refused> {
+        self.numbers_that(count, what, Self::number)
+    }
+
+    /// As [`Self::numbers`], each passed by `number`.
+    pub(super) fn numbers_that(
+        &mut self,
+        count: u32,
+        what: &'static str,
+        number: impl Fn(&mut Self) -> Result<(), Refused>,
+    ) -> Result<&'a str, Refused> {
         let start = self.at();
         for index in 0..count {
             if index > 0 {
@@ -179,7 +204,7 @@ impl<'a> Cursor<'a> {
             if self.starts_with(b"\n") {
                 return Err(self.malformed(what));
             }
-            self.number()?;
+            number(self)?;
         }
         let text = self.since(start);
         self.end_of_line(what)?;
