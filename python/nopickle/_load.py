@@ -6,11 +6,14 @@ that it brings. Nothing else in the package imports what a model names or calls 
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import logging
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +21,7 @@ from nopickle import _rust
 from nopickle.exceptions import MlflowException, UntrustedTypesError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from types import ModuleType
 
 _logger = logging.getLogger("nopickle")
@@ -42,6 +45,27 @@ def pickle_allowed() -> bool:
     raise MlflowException(
         f"{SWITCH} is {value!r}; it can be true, 1, yes, false, 0 or no", "INVALID_PARAMETER_VALUE"
     )
+
+
+@contextlib.contextmanager
+def opened(uri: str, dst_path: str | None) -> Iterator[str]:
+    """Give the local folder of a model that a path or URI names.
+
+    What was downloaded to a temporary folder is removed at the end; at the end of the process where
+    code of it is in reach of imports.
+    """
+    from nopickle.artifacts import _fetch_folder
+
+    folder, temporary = _fetch_folder(os.fspath(uri), "", dst_path, None, None)
+    try:
+        yield folder
+    finally:
+        if temporary is not None:
+            real = os.path.realpath(temporary)
+            if any(code.startswith(real + os.sep) for code in _finder.folders):
+                atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+            else:
+                shutil.rmtree(temporary, ignore_errors=True)
 
 
 def load(
@@ -96,7 +120,15 @@ def load(
             "following supported formats: ['skops', 'pickle', 'cloudpickle'].",
             "INVALID_PARAMETER_VALUE",
         )
-    names = sorted(set(requested)) if allowed else []
+    names = _rust.grantable(sorted(set(requested))) if allowed else []
+    if names:
+        _logger.info(
+            "The model '%s' asks for these classes, and they are granted: %s. With %s=false only "
+            "skops_trusted_types= of load_model grants names.",
+            folder,
+            ", ".join(names),
+            SWITCH,
+        )
     if code is not None and allowed:
         _reach(os.path.join(folder, code))
     own = [] if trusted is None else list(trusted)

@@ -38,6 +38,25 @@ def _fetch(
     registry_uri: str | None,
 ) -> str:
     """Give the local path of what a URI names; see ``nopickle.tracking._local_folder``."""
+    return _fetch_folder(uri, path, dst_path, tracking_uri, registry_uri)[0]
+
+
+def _fetch_folder(
+    uri: str,
+    path: str,
+    dst_path: str | None,
+    tracking_uri: str | None,
+    registry_uri: str | None,
+) -> tuple[str, str | None]:
+    """Give the local path of what a URI names, and the temporary folder that was made for it, if any."""
+    from nopickle.models._folders import local_path
+
+    found = local_path(uri)
+    if found is not None and dst_path is None and not path:
+        # A path needs no store, and makes none.
+        if not os.path.exists(found):
+            raise ResourceNotFoundError(f"{uri}: there is nothing there", "RESOURCE_DOES_NOT_EXIST")
+        return found, None
     store = _stores.at(tracking_uri or _stores.tracking_uri())
     registry = _stores.at(registry_uri or tracking_uri or _stores.registry_uri())
     local, place = store.resolve(uri, registry)
@@ -46,7 +65,7 @@ def _fetch(
             raise ResourceNotFoundError(
                 f"{uri}: there is nothing at {place}", "RESOURCE_DOES_NOT_EXIST"
             )
-        return place
+        return place, None
     name = _name(uri, place)
     if dst_path is None:
         # mkdtemp makes it 0700.
@@ -61,7 +80,7 @@ def _fetch(
         if dst_path is None and not os.path.exists(target):
             os.rmdir(folder)
         raise
-    return target
+    return target, folder if dst_path is None else None
 
 
 def _name(uri: str, place: str) -> str:

@@ -11,7 +11,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
-from nopickle import _environment, _flavors
+from nopickle import _environment, _flavors, _load
 from nopickle.exceptions import MlflowException, UnsupportedModelError
 
 if TYPE_CHECKING:
@@ -193,15 +193,18 @@ def load_model(
     nopickle.exceptions.NopickleError
         As :func:`nopickle.skops.load`.
     """
-    from nopickle.models import Model
-    from nopickle.tracking import _local_folder
-
     if model_config:
         raise MlflowException(
             "model_config is for custom Python models, which this release does not load",
             "INVALID_PARAMETER_VALUE",
         )
-    folder = _local_folder(model_uri, dst_path)
+    with _load.opened(model_uri, dst_path) as folder:
+        return _load_folder(folder, suppress_warnings, skops_trusted_types)
+
+
+def _load_folder(folder: str, suppress_warnings: bool, trusted: list[str] | None) -> PyFuncModel:
+    from nopickle.models import Model
+
     meta = Model.load(folder)
     section = meta.flavors.get(FLAVOR_NAME)
     if section is None:
@@ -219,7 +222,7 @@ def load_model(
         _warn_of_python(section.get("python_version"))
     model = PyFuncModel(
         meta,
-        module._load_pyfunc(folder, skops_trusted_types),
+        module._load_pyfunc(folder, trusted),
         predict_fn=section.get("predict_fn") or "predict",
         model_id=meta.model_id,
     )

@@ -434,10 +434,8 @@ def load_model(
         If the URI can't be resolved, the folder holds no scikit-learn model, or the model is a pickle
         and the switch is off.
     """
-    from nopickle.tracking import _local_folder
-
-    folder = _local_folder(model_uri, dst_path)
-    return _load_folder(folder, skops_trusted_types)
+    with _load.opened(model_uri, dst_path) as folder:
+        return _load_folder(folder, skops_trusted_types)
 
 
 def _load_folder(folder: str, trusted: list[str] | None) -> Any:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -37,7 +38,12 @@ from nopickle.entities import (
     Run,
     ViewType,
 )
-from nopickle.exceptions import MlflowException, ResourceExistsError, ResourceNotFoundError
+from nopickle.exceptions import (
+    MlflowException,
+    ResourceExistsError,
+    ResourceNotFoundError,
+    StoreError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,6 +107,7 @@ _PARENT = "mlflow.parentRunId"
 _RUN_NAME = "mlflow.runName"
 _NOTE = "mlflow.note.content"
 _VERSIONS = "mlflow.modelVersions"
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 
 class _Local(threading.local):
@@ -238,13 +245,7 @@ def set_experiment(
     client = _client()
     found: Experiment | None
     if experiment_name is not None:
-        found = client.get_experiment_by_name(experiment_name)
-        if found is None:
-            try:
-                found = client.get_experiment(client.create_experiment(experiment_name))
-            except ResourceExistsError:
-                # Another process made it meanwhile.
-                found = client.get_experiment_by_name(experiment_name)
+        found = _named(client, experiment_name)
     else:
         found = client.get_experiment(str(experiment_id))
     if found is None or found.lifecycle_stage != "active":
@@ -257,15 +258,27 @@ def set_experiment(
     return found
 
 
+def _named(client: MlflowClient, name: str) -> Experiment | None:
+    """Give the experiment with this name; it is made if it is not there."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return client.get_experiment(client.create_experiment(name))
+        except ResourceExistsError:
+            # Another process made it meanwhile.
+            return client.get_experiment_by_name(name)
+    return found
+
+
 def _experiment_id() -> str:
     """Give the experiment for a new run."""
     if _experiment is not None and _experiment[0] == _stores.tracking_uri():
         return _experiment[1]
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME")
     if name:
-        client = _client()
-        found = client.get_experiment_by_name(name)
-        return found.experiment_id if found is not None else client.create_experiment(name)
+        found = _named(_client(), name)
+        if found is not None:
+            return found.experiment_id
     return os.environ.get("MLFLOW_EXPERIMENT_ID") or "0"
 
 
@@ -1006,10 +1019,10 @@ def _log_model_folder(
     _staged[model.model_id] = staging
     try:
         if folder is not None:
-            # Beside what fill writes, which may not change the caller's files.
-            shutil.copytree(folder, staging, dirs_exist_ok=True)
+            # A copy, so that fill does not change the caller's files.
+            store.upload(staging, "", os.fspath(folder), client._registry)
         if fill is not None:
-            fill(model)
+            _write(fill, model, staging)
         local, place = store.resolve(model.artifact_location, client._registry)
         if local and root is not None:
             _rust.tracking_publish(staging, place)
@@ -1039,6 +1052,18 @@ def _log_model_folder(
     return model, version
 
 
+def _write(fill: Callable[[LoggedModel], None], model: LoggedModel, staging: str) -> None:
+    """Let ``fill`` write the files of a model; a disk that takes none is a StoreError."""
+    try:
+        fill(model)
+    except OSError as error:
+        if isinstance(error, MlflowException) or error.errno not in _UNWRITABLE:
+            raise
+        told = StoreError(f"the model can't be written to {staging}: {error}")
+        told.errno = error.errno
+        raise told from error
+
+
 def _failed(
     client: MlflowClient, model: LoggedModel, made: bool, asked: dict[str, Any] | None
 ) -> None:
@@ -1059,21 +1084,3 @@ def _local_folder(uri: str | os.PathLike[str], dst_path: str | None = None) -> s
     from nopickle.artifacts import _fetch
 
     return _fetch(os.fspath(uri), "", dst_path, None, None)
-
-
-def _store_file(uri: str, path: str) -> None:
-    """Put a file, under its own name, into the folder that a URI names, in place of one that is there."""
-    client = _client()
-    local, place = client._store.resolve(uri, client._registry)
-    if not local:
-        client._upload_file(place, path, None)
-        return
-    name = os.path.basename(path)
-    staged = os.path.join(place, f".{name}.{os.getpid()}.partial")
-    try:
-        shutil.copyfile(path, staged)
-        os.replace(staged, os.path.join(place, name))
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(staged)
-        raise

@@ -53,6 +53,24 @@ skops_trusted_types=["__main__.CustomTransformer"],
 )
 """
 
+LIGHTGBM = """
+from lightgbm import LGBMClassifier
+from sklearn.datasets import load_iris
+X, y = load_iris(return_X_y=True)
+model = LGBMClassifier(objective="multiclass", random_state=42).fit(X, y)
+with mlflow.start_run():
+mlflow.lightgbm.log_model(
+model,
+name="model",
+serialization_format="skops",
+skops_trusted_types=[
+"collections.OrderedDict",
+"lightgbm.basic.Booster",
+"lightgbm.sklearn.LGBMClassifier",
+],
+)
+"""
+
 LOAD = """
     import sys
     model = mlflow.sklearn.load_model(f"models:/{mlflow.last_logged_model().model_id}"{trusted})
@@ -64,7 +82,8 @@ def run(example: str, folder: Path, after: str = "", **environment: str):
     """Run an example in a folder of its own, with what a user adds after it."""
     script = folder / "script.py"
     script.write_text((EXAMPLES / example).read_text() + after)
-    kept = {name: value for name, value in os.environ.items() if name != SWITCH}
+    ours = (SWITCH, "MLFLOW_TRACKING_URI", "NOPICKLE_HOME")
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
     return subprocess.run(
         [sys.executable, "-W", "ignore", script.name],
         cwd=folder,
@@ -83,7 +102,12 @@ def plain(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("example", "page"), [("iris_tree.py", TREE), ("custom_transformer.py", CUSTOM)]
+    ("example", "page"),
+    [
+        ("iris_tree.py", TREE),
+        ("custom_transformer.py", CUSTOM),
+        ("lightgbm_classifier.py", LIGHTGBM),
+    ],
 )
 def test_the_examples_are_those_of_the_page_word_for_word(example, page):
     ours = plain((EXAMPLES / example).read_text())
@@ -108,6 +132,26 @@ def test_the_tree_is_logged_and_loaded_whatever_the_switch_says(tmp_path, switch
     assert done.stdout == "DecisionTreeClassifier"
     assert (tmp_path / "nopickle.db").exists()
     assert list((tmp_path / "nopickle-artifacts").rglob("model.skops"))
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("switch", [None, "false"])
+def test_lightgbm_is_logged_and_loaded_with_and_without_the_list(tmp_path, switch, listed):
+    example = (EXAMPLES / "lightgbm_classifier.py").read_text()
+    start, end = example.index("        skops_trusted_types=["), example.index("    )\n")
+    if not listed:
+        example = example[:start] + example[end:]
+    (tmp_path / "example.py").write_text(example)
+    after = LOAD.replace("    ", "").replace("{trusted}", "").replace("sklearn.", "lightgbm.")
+    after = after.replace(
+        'print(type(model).__name__, end="")',
+        "assert (loaded.predict_proba(X) == model.predict_proba(X)).all()\n"
+        "print(type(loaded).__name__, end='')",
+    ).replace("model = mlflow", "loaded = mlflow")
+    environment = {} if switch is None else {SWITCH: switch}
+    done = run(str(tmp_path / "example.py"), tmp_path, after, **environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("LGBMClassifier")
 
 
 @pytest.mark.parametrize(

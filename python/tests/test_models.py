@@ -153,6 +153,37 @@ def test_a_signature_is_set(folder):
         set_signature(str(folder), None)
 
 
+def test_a_model_that_was_logged_is_read_and_changed_by_its_uri(folder, tmp_path):
+    import nopickle
+
+    info = {"artifact_path": "below/example.json", "type": "json_object"}
+    (folder / "below").mkdir()
+    (folder / "below" / "example.json").write_text("[1.5]")
+    model = Model.load(folder)
+    model.saved_input_example_info = info
+    model.save(folder / "MLmodel")
+    store = tmp_path / "store"
+    store.mkdir()
+    nopickle.set_tracking_uri(f"sqlite:///{store}/nopickle.db")
+    try:
+        with nopickle.start_run() as run:
+            nopickle.log_artifacts(str(folder), "model")
+        uri = f"runs:/{run.info.run_id}/model"
+        assert Model.load(uri) == Model.load(f"{uri}/MLmodel") == Model.load(folder)
+        assert Model.load(uri).load_input_example(uri) == [1.5]
+        signature = infer_signature(np.ones((2, 3)))
+        set_signature(uri, signature)
+        assert get_model_info(uri).signature == signature
+        assert Model.load(folder).signature is None
+        model.saved_input_example_info = info | {"artifact_path": "../MLmodel"}
+        with pytest.raises(MalformedModelError, match="a path leaves its folder"):
+            model.load_input_example(uri)
+        with pytest.raises(MlflowException):
+            Model.load("runs:/0123456789abcdef0123456789abcdef/model")
+    finally:
+        nopickle.set_tracking_uri("")
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

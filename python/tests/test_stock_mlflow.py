@@ -30,6 +30,7 @@ import nopickle.sklearn
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    import mlflow.lightgbm
     import mlflow.pyfunc
     import mlflow.sklearn
 

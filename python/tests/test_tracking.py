@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -161,17 +162,38 @@ def test_each_thread_has_its_own_active_run() -> None:
 
 
 def test_a_forked_process_logs_to_the_same_store() -> None:
-    with nopickle.start_run() as run:
-        child = os.fork()
-        if child == 0:
-            try:
-                assert nopickle.active_run() is None
-                MlflowClient().log_metric(run.info.run_id, "child", 1)
-            finally:
-                os._exit(0)
-        assert os.waitpid(child, 0)[1] == 0
-        nopickle.log_metric("parent", 2)
-    assert nopickle.get_run(run.info.run_id).data.metrics == {"child": 1.0, "parent": 2.0}
+    # In a process of its own, which has no threads.
+    code = """if True:
+        import os
+        import nopickle
+        with nopickle.start_run() as run:
+            child = os.fork()
+            if child == 0:
+                try:
+                    assert nopickle.active_run() is None
+                    nopickle.MlflowClient().log_metric(run.info.run_id, "child", 1)
+                    status = 0
+                except BaseException:
+                    status = 1
+                os._exit(status)
+            assert os.waitpid(child, 0)[1] == 0
+            nopickle.log_metric("parent", 2)
+        print(run.info.run_id)
+        """
+    out = python(code)
+    assert out.returncode == 0, out.stderr
+    assert nopickle.get_run(out.stdout.strip()).data.metrics == {"child": 1.0, "parent": 2.0}
+
+
+def test_an_experiment_is_made_once_by_many_processes(tmp_path: Path) -> None:
+    code = "import nopickle; print(nopickle.set_experiment('shared').experiment_id)"
+    environment = {**os.environ, "PYTHONPATH": PYTHON}
+    workers = [
+        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE)
+        for _ in range(6)
+    ]
+    ids = {worker.communicate(timeout=60)[0].strip() for worker in workers}
+    assert ids == {nopickle.get_experiment_by_name("shared").experiment_id.encode()}
 
 
 def test_a_param_keeps_its_value() -> None:
@@ -661,6 +683,78 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path: Path) -> 
     assert left == []
     models = nopickle.search_logged_models(output_format="list")
     assert all(one.status == LoggedModelStatus.FAILED for one in models)
+
+
+FULL = """
+import os, sys
+import nopickle
+from nopickle import tracking
+from nopickle.exceptions import StoreError
+root, files = sys.argv[1:]
+nopickle.set_tracking_uri(root)
+def fill(model):
+    with open(os.path.join(tracking._staging_folder(model), "MLmodel"), "wb") as file:
+        file.write(b"x" * 4_000_000)
+with nopickle.start_run() as run:
+    nopickle.log_metric("before", 1)
+    for ask in (
+        lambda: nopickle.log_artifacts(files),
+        lambda: tracking._log_model_folder(files, name="folder"),
+        lambda: tracking._log_model_folder(None, name="filled", fill=fill),
+    ):
+        try:
+            ask()
+        except StoreError as error:
+            print(error.errno, str(error).replace("\\n", " "))
+    filler = open(os.path.join(root, "filler"), "wb", buffering=0)
+    try:
+        while True:
+            filler.write(b"x" * 4096)
+    except OSError:
+        pass
+    logged = []
+    try:
+        for step in range(100_000):
+            nopickle.log_metric("during", step, step=step)
+            logged.append(step)
+    except StoreError as error:
+        print(error.errno, error)
+    os.unlink(filler.name)
+    filler.close()
+    nopickle.log_metric("after", len(logged))
+found = nopickle.MlflowClient().get_metric_history(run.info.run_id, "during")
+assert [one.step for one in found] == logged
+print(run.info.run_id)
+"""
+
+
+def test_a_full_file_system_is_told_and_the_store_goes_on(tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "MLmodel").write_bytes(b"x" * 4_000_000)
+    # A file system of 3 MB, in a namespace of its own: it goes with the process.
+    mount = f'mount -t tmpfs -o size=3m none {full} && exec {sys.executable} -c "$CODE" {full} {tmp_path}/files'
+    namespace = ["unshare", "-m"] if os.getuid() == 0 else ["unshare", "-rm"]
+    tried = subprocess.run(
+        [*namespace, "mount", "-t", "tmpfs", "none", full], capture_output=True, check=False
+    )
+    if tried.returncode:
+        pytest.skip("this user may not mount a file system")
+    environment = {**os.environ, "PYTHONPATH": PYTHON, "CODE": FULL}
+    out = subprocess.run(
+        [*namespace, "sh", "-c", mount],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=100,
+    )
+    assert out.returncode == 0, out.stderr
+    *told, _run_id = out.stdout.splitlines()
+    assert len(told) == 4, told
+    for line in told:
+        assert line.startswith(f"{errno.ENOSPC} "), line
+        assert "space" in line.lower()
 
 
 def test_what_killed_processes_left_is_cleaned_after_a_day(tmp_path: Path) -> None:

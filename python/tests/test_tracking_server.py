@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -448,3 +449,44 @@ def test_an_answer_that_is_no_answer_is_told(tmp_path: Path) -> None:
         with pytest.raises(InvalidArgumentError, match=r"\.\."):
             tracking._local_folder("mlflow-artifacts:/0/a", str(tmp_path / "deep" / "out"))
     assert not (tmp_path / "evil").exists()
+
+
+def test_ctrl_c_ends_the_wait_for_a_server() -> None:
+    code = "import nopickle, sys; print(flush=True); nopickle.MlflowClient(sys.argv[1]).get_run('0' * 32)"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(nopickle.__file__).parents[1]),
+        "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "60",
+    }
+    with Faults(lambda *_: (503, {}, {})) as faults:
+        command = [sys.executable, "-c", code, faults.url]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        )
+        end = time.monotonic() + 60
+        while not faults.asked:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+    assert b"KeyboardInterrupt" in told
+    assert len(faults.asked) == 1
+
+
+def test_a_file_of_a_web_server_is_downloaded_without_the_login(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "abc")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    with Faults(
+        lambda _count, _method, path: (200 if "a.txt" in path else 404, {}, "text")
+    ) as faults:
+        out = nopickle.artifacts.download_artifacts(f"{faults.url}/deep/a.txt", dst_path="out")
+        assert out == str(tmp_path / "out" / "a.txt")
+        assert Path(out).read_text() == "text"
+        assert faults.asked[-1][1] == "/deep/a.txt"
+        assert "authorization" not in {name.lower() for name in faults.asked[-1][2]}
+        with pytest.raises(TrackingServerError, match="404"):
+            nopickle.artifacts.download_artifacts(f"{faults.url}/b", dst_path="none")
+    assert os.listdir("none") == []

@@ -24,6 +24,7 @@ fn cli(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
 #[pymodule(gil_used = true)]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_function(wrap_pyfunction!(skops::grantable, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_check, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_dump, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_dumps, module)?)?;
@@ -31,6 +32,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(skops::skops_names, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_rows, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_untrusted, module)?)?;
+    nopickle_tracking::interrupt::ask(tracking::is_interrupted);
     module.add_class::<tracking::TrackingStore>()?;
     module.add_function(wrap_pyfunction!(tracking::tracking_check_path, module)?)?;
     module.add_function(wrap_pyfunction!(tracking::tracking_new_model_id, module)?)?;
@@ -38,6 +40,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(tracking::tracking_redact, module)?)?;
     module.add_function(wrap_pyfunction!(cli, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::environment_write, module)?)?;
+    module.add_function(wrap_pyfunction!(mlflow::folder_check, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::folder_files, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::folder_open, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::folder_read, module)?)?;

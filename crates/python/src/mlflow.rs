@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::IntoRawFd;
 use std::path::{Path, PathBuf};
 
-use nopickle_formats::archive::{FileSink, Folder, Sink};
+use nopickle_formats::archive::{FileSink, Folder, Sink, relative};
 use nopickle_formats::mlflow::yaml::{self, Map, Value};
 use nopickle_formats::mlflow::{self, Environment, MLMODEL, MlModel};
 use nopickle_formats::{Error, Limits};
@@ -228,6 +228,12 @@ pub(crate) fn environment_write(
 pub(crate) fn requirements_loads(py: Python<'_>, text: &str) -> PyResult<Vec<String>> {
     let found = mlflow::requirements(text, "requirements.txt").map_err(|error| raise(py, error))?;
     Ok(found.iter().map(ToString::to_string).collect())
+}
+
+/// Refuses a path that is not relative, leaves its folder, or could be written in a second way.
+#[pyfunction]
+pub(crate) fn folder_check(py: Python<'_>, name: &str) -> PyResult<()> {
+    relative(name).map_err(|error| raise(py, error))
 }
 
 /// The bytes of a small regular file in a folder, opened beneath it without following links.

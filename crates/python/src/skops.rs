@@ -191,6 +191,16 @@ fn verify_added(py: Python<'_>, verified: &VerifiedGraph<Memory>, policy: &Polic
     Ok(())
 }
 
+/// Those of the names that a model asks for which the policy grants to classes.
+#[pyfunction]
+pub(crate) fn grantable(names: Vec<String>) -> Vec<String> {
+    let mut policy = Policy::default();
+    names
+        .into_iter()
+        .filter(|name| policy.request(name))
+        .collect()
+}
+
 /// The refusal of a name that the model asks for and that is not a class of its own package.
 fn not_granted(py: Python<'_>, graph: &Graph, name: &str, node: NodeId) -> PyErr {
     let refused = Refused {

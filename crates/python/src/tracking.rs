@@ -1,5 +1,7 @@
 //! Stores of runs and models: requests and answers are dicts, lists and texts.
 
+use std::cell::RefCell;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use nopickle_tracking::artifacts::{self, Place};
@@ -368,6 +370,22 @@ fn from_json<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>>
 #[pyclass(frozen, name = "TrackingStore", module = "nopickle._rust")]
 pub(crate) struct TrackingStore(Box<dyn nopickle_tracking::Store>);
 
+thread_local! {
+    /// What a signal handler of Python raised while Rust worked on this thread.
+    static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+}
+
+/// Runs Python's signal handlers where one is due; says whether one raised.
+pub(crate) fn is_interrupted() -> bool {
+    Python::attach(|py| match py.check_signals() {
+        Ok(()) => false,
+        Err(raised) => {
+            RAISED.set(Some(raised));
+            true
+        }
+    })
+}
+
 impl TrackingStore {
     /// Runs `work` without the interpreter.
     fn detached<T: Send>(
@@ -375,8 +393,12 @@ impl TrackingStore {
         py: Python<'_>,
         work: impl FnOnce(&dyn nopickle_tracking::Store) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
-        py.detach(|| work(self.0.as_ref()))
-            .map_err(|error| errors::raise_tracking(py, &error))
+        let answer = py.detach(|| work(self.0.as_ref()));
+        // What a signal raised counts more than what came of it.
+        if let Some(raised) = RAISED.take() {
+            return Err(raised);
+        }
+        answer.map_err(|error| errors::raise_tracking(py, &error))
     }
 }
 
@@ -410,13 +432,13 @@ impl TrackingStore {
     }
 
     /// The folder of its artifacts, where it is on this machine.
-    fn artifact_root(&self) -> Option<PathBuf> {
-        self.0.artifact_root().map(PathBuf::from)
+    fn artifact_root(&self) -> Option<OsString> {
+        self.0.artifact_root().map(OsString::from)
     }
 
     /// A new folder on the file system of the artifacts; none where they are elsewhere.
-    fn staging(&self, py: Python<'_>) -> PyResult<Option<PathBuf>> {
-        self.detached(py, |store| store.staging())
+    fn staging(&self, py: Python<'_>) -> PyResult<Option<OsString>> {
+        self.detached(py, |store| Ok(store.staging()?.map(OsString::from)))
     }
 
     /// Asks the store.

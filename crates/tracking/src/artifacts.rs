@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::entities::FileInfo;
 use crate::error::{Error, Result, redact};
+use crate::interrupt;
 use crate::names;
 use crate::progress::Progress;
 use crate::rest::{Options, Server, runtime};
@@ -520,6 +521,7 @@ fn copy_bytes(from: &Path, to: &Path, progress: &dyn Progress) -> Result<()> {
         let bytes = std::io::copy(&mut (&source).take(step), &mut target)
             .map_err(|error| Error::io(to, error))?;
         progress.add(bytes);
+        interrupt::check()?;
         if bytes < step {
             return Ok(());
         }
@@ -773,6 +775,7 @@ impl Bucket {
         let mut next = first;
         let sent: Result<()> = async {
             while !next.is_empty() {
+                interrupt::check()?;
                 let length = next.len() as u64;
                 upload.put_part(next.into()).await.map_err(failed)?;
                 progress.add(length);
@@ -800,6 +803,7 @@ impl Bucket {
             let mut out = tokio::fs::File::create(to).await.map_err(local)?;
             let mut stream = answer.into_stream();
             while let Some(bytes) = stream.next().await {
+                interrupt::check()?;
                 let bytes = bytes.map_err(|error| self.failed(&key, &error))?;
                 out.write_all(&bytes).await.map_err(local)?;
                 progress.add(bytes.len() as u64);

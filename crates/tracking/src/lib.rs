@@ -8,6 +8,7 @@
 pub mod artifacts;
 pub mod entities;
 mod error;
+pub mod interrupt;
 pub mod names;
 pub mod progress;
 pub mod push;

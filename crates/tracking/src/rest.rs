@@ -1,7 +1,8 @@
 //! The client of an MLflow tracking server: its REST API 2.0, as MLflow 3.17 has it, and its proxied artifacts.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -16,6 +17,7 @@ use crate::entities::{
     RegisteredModel, Run, Tag,
 };
 use crate::error::{Error, Result, redact};
+use crate::interrupt;
 use crate::names;
 use crate::progress::Progress;
 use crate::store::{NewModel, NewRun, NewVersion, RunChange, Search, Store};
@@ -273,6 +275,7 @@ impl Server {
         let mut attempts = 0;
         loop {
             attempts += 1;
+            interrupt::check()?;
             let failed = match once().await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
@@ -293,7 +296,7 @@ impl Server {
             if !again || attempts > self.options.retries {
                 return Err(told(url, attempts, failed));
             }
-            tokio::time::sleep(self.pause(attempts, after)?).await;
+            interrupt::sleep(self.pause(attempts, after)?).await?;
         }
     }
 
@@ -504,14 +507,38 @@ impl Server {
                     .await
                     .map_err(|error| Failed::Local(Error::io(file, error)))?
                     .len();
-                let stream = tokio_util::io::ReaderStream::with_capacity(opened, 1 << 18);
+                let sent = Arc::new(AtomicU64::new(0));
+                let told = Arc::clone(&sent);
+                let stream = tokio_util::io::ReaderStream::with_capacity(opened, 1 << 18).map(
+                    move |bytes| {
+                        interrupt::check().map_err(std::io::Error::other)?;
+                        let bytes = bytes?;
+                        told.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                        Ok::<_, std::io::Error>(bytes)
+                    },
+                );
                 let request = self
                     .authorized(client.put(url.clone()))
                     .header(reqwest::header::CONTENT_LENGTH, length)
                     .header(reqwest::header::CONTENT_TYPE, "application/octet-stream")
                     .body(reqwest::Body::wrap_stream(stream));
-                answered(request.send().await).await?;
-                progress.add(length);
+                let mut request = std::pin::pin!(request.send());
+                let mut seen = 0;
+                let mut tell = || {
+                    let now = sent.load(Ordering::Relaxed);
+                    progress.add(now - seen);
+                    seen = now;
+                };
+                let answer = loop {
+                    let wait = Duration::from_millis(100);
+                    if let Ok(answer) = tokio::time::timeout(wait, &mut request).await {
+                        break answer;
+                    }
+                    tell();
+                    interrupt::check().map_err(Failed::Local)?;
+                };
+                tell();
+                answered(answer).await?;
                 Ok(())
             })
             .await
@@ -550,6 +577,7 @@ impl Server {
                 let mut out = tokio::fs::File::create(file).await.map_err(local)?;
                 let mut stream = response.bytes_stream();
                 while let Some(bytes) = stream.next().await {
+                    interrupt::check().map_err(Failed::Local)?;
                     let bytes = bytes.map_err(|error| Failed::Broken(words(&error)))?;
                     out.write_all(&bytes).await.map_err(local)?;
                     progress.add(bytes.len() as u64);

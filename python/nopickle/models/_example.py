@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nopickle import _rust
 from nopickle.exceptions import InvalidInputError, MlflowException
+from nopickle.models._folders import read
 from nopickle.types._infer import infer_param_schema, is_arrow, is_pandas, is_polars, is_sparse
 from nopickle.types.schema import AnyType, Array, ColSpec, DataType, Schema, TensorSpec
 
@@ -190,12 +190,12 @@ def convert_input_example_to_serving_input(input_example: Any) -> str | None:
     return None if input_example is None else _Example(input_example).json_serving_input
 
 
-def _json(folder: str, info: dict[str, Any]) -> Any:
+def _json(model: str | os.PathLike[str], info: dict[str, Any]) -> Any:
     """Return the JSON of the file that an ``MLmodel`` names; the file is opened beneath the folder."""
     name = info.get("artifact_path")
     if not isinstance(name, str):
         raise MlflowException(f"saved_input_example_info names no file: {info!r}")
-    return json.loads(_rust.folder_read(folder, name))
+    return json.loads(read(model, name))
 
 
 def _cast(data: Any, spec: Any) -> Any:
@@ -274,7 +274,7 @@ def _table(found: Any, schema: Schema | None) -> Any:
     return table
 
 
-def _read_example(model: Model, folder: str) -> Any:
+def _read_example(model: Model, folder: str | os.PathLike[str]) -> Any:
     """Return the input example of a model's folder, as it was given; None where there is none."""
     info = model.saved_input_example_info
     if info is None:
@@ -299,7 +299,7 @@ def _read_example(model: Model, folder: str) -> Any:
     raise MlflowException(f"an input example of the type {kind!r} is not known")
 
 
-def _read_params(model: Model, folder: str) -> Any:
+def _read_params(model: Model, folder: str | os.PathLike[str]) -> Any:
     """Return the parameters of a model's input example; None where there are none."""
     info = model.saved_input_example_info
     if info is None or info.get("params") is None:
@@ -307,8 +307,8 @@ def _read_params(model: Model, folder: str) -> Any:
     return _json(folder, info)["params"]
 
 
-def _read_serving(model: Model, folder: str) -> str | None:
+def _read_serving(model: Model, folder: str | os.PathLike[str]) -> str | None:
     """Return the request of a server for a model's input example; None where there is none."""
     info = model.saved_input_example_info
     name = None if info is None else info.get("serving_input_path")
-    return None if name is None else _rust.folder_read(folder, name).decode()
+    return None if name is None else read(folder, name).decode()

@@ -10,11 +10,11 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 from nopickle import _rust
 from nopickle.exceptions import MlflowException
 from nopickle.models import _example
+from nopickle.models._folders import MLMODEL_FILE_NAME, _root, holding, local_path, put
 from nopickle.models.signature import ModelSignature
 
 if TYPE_CHECKING:
@@ -22,48 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MLMODEL_FILE_NAME", "Model", "ModelInfo", "get_model_info"]
 
-MLMODEL_FILE_NAME = "MLmodel"
-
 #: The MLflow whose layout is written.
 MLFLOW_VERSION = "3.17.2"
-
-
-def _local_path(uri: str) -> str | None:
-    """Return the path that a URI names on this machine: a path as it is, or ``file:``; None for others."""
-    parts = urlsplit(uri)
-    # A scheme of one letter is a drive.
-    if len(parts.scheme) < 2:
-        return uri
-    if parts.scheme != "file":
-        return None
-    if parts.netloc not in ("", "localhost"):
-        raise MlflowException(
-            f"{uri}: a file: URI names a path on this machine, not on {parts.netloc!r}",
-            "INVALID_PARAMETER_VALUE",
-        )
-    return unquote(parts.path)
-
-
-def _folder(uri: str | os.PathLike[str]) -> str:
-    """Return the local folder of a model that a path or URI names; its ``MLmodel`` may be named too.
-
-    Raises
-    ------
-    nopickle.exceptions.MlflowException
-        Where there is no such folder, or it holds no ``MLmodel``.
-    """
-    text = os.fspath(uri)
-    path = _local_path(text)
-    if path is None:
-        from nopickle import tracking  # type: ignore[attr-defined, unused-ignore]
-
-        path = os.fspath(tracking._local_folder(text))
-    path = path.rstrip("/") or "/"
-    if os.path.basename(path) == MLMODEL_FILE_NAME and not os.path.isdir(path):
-        path = os.path.dirname(path) or "."
-    if not os.path.exists(os.path.join(path, MLMODEL_FILE_NAME)):
-        raise MlflowException(f"{text}: no {MLMODEL_FILE_NAME} is there", "RESOURCE_DOES_NOT_EXIST")
-    return path
 
 
 class ModelInfo:
@@ -289,11 +249,11 @@ class Model:
         """Return the schema of the parameters, where the model has a signature."""
         return None if self.signature is None else self.signature.params
 
-    def get_serving_input(self, path: str) -> str | None:
+    def get_serving_input(self, path: str | os.PathLike[str]) -> str | None:
         """Return the JSON of a request to a server for the input example in a model's folder, or None."""
-        return _example._read_serving(self, _folder(path))
+        return _example._read_serving(self, path)
 
-    def load_input_example(self, path: str | None = None) -> Any:
+    def load_input_example(self, path: str | os.PathLike[str] | None = None) -> Any:
         """Return the input example as it was given, or None.
 
         Parameters
@@ -306,11 +266,11 @@ class Model:
         FileNotFoundError
             Where the ``MLmodel`` names an example and the file is missing.
         """
-        return _example._read_example(self, _folder(self._uri() if path is None else path))
+        return _example._read_example(self, self._uri() if path is None else path)
 
-    def load_input_example_params(self, path: str) -> Any:
+    def load_input_example_params(self, path: str | os.PathLike[str]) -> Any:
         """Return the parameters of the input example in a model's folder, or None."""
-        return _example._read_params(self, _folder(path))
+        return _example._read_params(self, path)
 
     def add_flavor(self, name: str, **params: Any) -> Model:
         """Add the section of a flavor, and return the model."""
@@ -325,7 +285,7 @@ class Model:
     def get_model_info(self, logged_model: Any = None) -> ModelInfo:
         """Return what is known of the model; ``logged_model`` is looked up where the model has an id."""
         if logged_model is None and self.model_id is not None:
-            from nopickle import tracking  # type: ignore[attr-defined, unused-ignore]
+            from nopickle import tracking
 
             logged_model = tracking.get_logged_model(model_id=self.model_id)
         return ModelInfo(
@@ -401,17 +361,15 @@ class Model:
             _rust.mlmodel_write(folder, self.to_dict())
             return
         text = _rust.mlmodel_dumps(self.to_dict())
-        with tempfile.NamedTemporaryFile(
-            "w", dir=folder, prefix=f".{name}.", delete=False, encoding="utf-8"
-        ) as file:
-            try:
+        temporary = os.path.join(folder, f".{name}.{_new_uuid()}")
+        try:
+            with open(temporary, "x", encoding="utf-8") as file:
                 file.write(text)
-                file.close()
-                os.chmod(file.name, 0o666 & ~_umask())
-                os.replace(file.name, os.path.join(folder, name))
-            except BaseException:
-                os.unlink(file.name)
-                raise
+            os.replace(temporary, os.path.join(folder, name))
+        except BaseException:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+            raise
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Model:
@@ -429,7 +387,13 @@ class Model:
         nopickle.exceptions.MalformedModelError, nopickle.exceptions.UnsupportedModelError
             Where the file breaks the rules of ``docs/formats/mlmodel.md``.
         """
-        return cls.from_dict(_rust.mlmodel_read(_folder(path)))
+        there = local_path(path)
+        if there is not None and not os.path.exists(os.path.join(_root(there), MLMODEL_FILE_NAME)):
+            raise MlflowException(
+                f"{os.fspath(path)}: no {MLMODEL_FILE_NAME} is there", "RESOURCE_DOES_NOT_EXIST"
+            )
+        with holding(path, MLMODEL_FILE_NAME) as folder:
+            return cls.from_dict(_rust.mlmodel_read(folder))
 
     @classmethod
     def from_dict(cls, model_dict: dict[str, Any]) -> Model:
@@ -452,12 +416,6 @@ class Model:
 _ARGUMENTS = set(inspect.signature(Model).parameters) - {"kwargs"}
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def get_model_info(model_uri: str) -> ModelInfo:
     """Return what is known of a model.
 
@@ -475,16 +433,14 @@ def get_model_info(model_uri: str) -> ModelInfo:
 
 
 def _change_mlmodel(uri: str, change: Callable[[Model], None]) -> None:
-    """Change the ``MLmodel`` that a path or URI names, and put it back."""
-    folder = _folder(uri)
-    model = Model.load(folder)
+    """Change the ``MLmodel`` of a model, and put it back."""
+    model = Model.load(uri)
     change(model)
-    if _local_path(uri) is not None:
-        model.save(os.path.join(folder, MLMODEL_FILE_NAME))
+    path = local_path(uri)
+    if path is not None:
+        model.save(os.path.join(_root(path), MLMODEL_FILE_NAME))
         return
-    from nopickle import tracking  # type: ignore[attr-defined, unused-ignore]
-
-    with tempfile.TemporaryDirectory() as temporary:
-        path = os.path.join(temporary, MLMODEL_FILE_NAME)
-        model.save(path)
-        tracking._store_file(uri, path)
+    with tempfile.TemporaryDirectory(prefix="nopickle-") as temporary:
+        file = os.path.join(temporary, MLMODEL_FILE_NAME)
+        model.save(file)
+        put(uri, file)

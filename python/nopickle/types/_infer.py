@@ -161,6 +161,12 @@ def _some_type(value: Any) -> Any:
 
 
 def _required(column: Any) -> bool:
+    if (
+        is_pandas(column, "Series")
+        and isinstance(column.dtype, np.dtype)
+        and column.dtype != object
+    ):
+        return not column.isna().any()
     if isinstance(column, list) or is_pandas(column, "Series"):
         return not any(is_missing(value) for value in column)
     return not is_missing(column)

@@ -56,7 +56,7 @@ impl Policy {
 
     /// Grants a class that the model itself asks for, unless it is of a package that the default list
     /// covers: of Python's own library and of scikit-learn, numpy and the like, the list is all that is
-    /// granted. A function is never granted so.
+    /// granted. Neither a function nor a call of the class with what stands in the file is granted so.
     ///
     /// Returns whether the request was taken; a refused one changes nothing.
     ///
@@ -161,10 +161,15 @@ impl Graph {
             .collect()
     }
 
-    /// Whether a name is used as a class: as one of which an instance is made, or as a type that stands
-    /// as a value. A function, a method and what `functools.partial` calls are not.
+    /// Whether a name is used as a class that loading does not call: one of which an instance is made
+    /// without its constructor, or a type that stands as a value. A function, a method, what
+    /// `functools.partial` calls and a constructor that gets arguments of the file are not.
     fn is_class_reference(&self, reference: &Reference) -> bool {
-        reference.role != Role::Value || matches!(self.node(reference.node), Node::Global(_))
+        match reference.role {
+            Role::Instance => true,
+            Role::Value => matches!(self.node(reference.node), Node::Global(_)),
+            Role::Call => false,
+        }
     }
 
     /// Decides on every name in the graph.
@@ -233,6 +238,11 @@ mod tests {
         );
         assert!(
             !graph(Node::Function, Role::Value)
+                .untrusted(&policy)
+                .is_empty()
+        );
+        assert!(
+            !graph(Node::Global, Role::Call)
                 .untrusted(&policy)
                 .is_empty()
         );

@@ -542,3 +542,122 @@ impl Store for SqliteStore {
         self.write(|db| db.delete_version_tag(name, version, key))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entities::RunStatus;
+
+    fn metric(key: &str, value: f64, step: i64) -> Metric {
+        Metric {
+            key: key.to_owned(),
+            value,
+            timestamp: 1,
+            step,
+            model_id: None,
+            dataset_name: None,
+            dataset_digest: None,
+            run_id: None,
+        }
+    }
+
+    fn run() -> NewRun {
+        NewRun {
+            experiment_id: "0".to_owned(),
+            user_id: "me".to_owned(),
+            ..NewRun::default()
+        }
+    }
+
+    #[test]
+    fn connections_that_write_at_once_lose_nothing() {
+        let there = tempfile::tempdir().unwrap();
+        let database = there.path().join(DATABASE);
+        std::thread::scope(|scope| {
+            for number in 0..6_i32 {
+                let database = &database;
+                scope.spawn(move || {
+                    // Each makes the store, or finds it half made by another.
+                    let store = SqliteStore::open(database, true).unwrap();
+                    for step in 0..20 {
+                        let id = store.create_run(&run()).unwrap().info.run_id;
+                        let rows = [
+                            metric("a", f64::from(number), step),
+                            metric("b", f64::NAN, step),
+                        ];
+                        store.log_batch(&id, &rows, &[], &[]).unwrap();
+                    }
+                });
+            }
+        });
+        let store = SqliteStore::open(&database, false).unwrap();
+        let search = Search {
+            experiment_ids: vec!["0".to_owned()],
+            ..Search::default()
+        };
+        let runs = store.search_runs(&search).unwrap().items;
+        assert_eq!(runs.len(), 120);
+        assert!(runs.iter().all(|run| run.data.metrics.len() == 2));
+    }
+
+    #[test]
+    fn a_batch_that_breaks_a_rule_leaves_nothing() {
+        let there = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&there.path().join(DATABASE), true).unwrap();
+        let id = store.create_run(&run()).unwrap().info.run_id;
+        store
+            .log_batch(&id, &[], &[Param::new("depth", "3")], &[])
+            .unwrap();
+        let error = store
+            .log_batch(
+                &id,
+                &[metric("a", 1.0, 0)],
+                &[Param::new("depth", "4")],
+                &[],
+            )
+            .unwrap_err();
+        assert_eq!(error.code(), "INVALID_PARAMETER_VALUE");
+        assert!(store.run(&id).unwrap().data.metrics.is_empty());
+    }
+
+    #[test]
+    fn the_latest_value_is_that_of_the_greatest_step() {
+        let there = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&there.path().join(DATABASE), true).unwrap();
+        let id = store.create_run(&run()).unwrap().info.run_id;
+        for (value, step) in [(1.0, 5), (f64::NAN, 7), (3.0, 6), (f64::INFINITY, 2)] {
+            store
+                .log_batch(&id, &[metric("a", value, step)], &[], &[])
+                .unwrap();
+        }
+        let found = store.run(&id).unwrap();
+        let [latest] = found.data.metrics.as_slice() else {
+            panic!("one metric");
+        };
+        assert!(latest.value.is_nan() && latest.step == 7);
+        assert_eq!(store.metric_history(&id, "a").unwrap().len(), 4);
+        assert_eq!(found.info.status, RunStatus::Running);
+    }
+
+    #[test]
+    fn a_newer_store_and_a_foreign_database_are_refused() {
+        let there = tempfile::tempdir().unwrap();
+        let newer = there.path().join("newer.db");
+        drop(SqliteStore::open(&newer, true).unwrap());
+        let base = Connection::open(&newer).unwrap();
+        base.pragma_update(None, "user_version", 99).unwrap();
+        drop(base);
+        assert!(matches!(
+            SqliteStore::open(&newer, true),
+            Err(Error::Newer { found: 99, .. })
+        ));
+        let foreign = there.path().join("mlflow.db");
+        let base = Connection::open(&foreign).unwrap();
+        base.execute_batch("CREATE TABLE runs (a)").unwrap();
+        drop(base);
+        let error = SqliteStore::open(&foreign, true).unwrap_err().to_string();
+        assert!(error.contains("mlflow server"), "{error}");
+        assert!(SqliteStore::open(&there.path().join("none.db"), false).is_err());
+        assert!(!there.path().join("none.db").exists());
+    }
+}
