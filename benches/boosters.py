@@ -1,5 +1,7 @@
 """Damaged model texts of LightGBM, for `mutate.py --kind lightgbm`: the boosters, their changes, what they are asked.
 
+    python benches/boosters.py [TREES]      time nopickle's reader and LightGBM's on one text
+
 Changes: numbers and lengths of lists, counts, whole lines and trees, sections behind the trees, words of the objective,
 and bytes as they lie. After four of five changes `tree_sizes` is counted again, so that LightGBM looks at the tree.
 """
@@ -7,6 +9,9 @@ and bytes as they lie. After four of five changes `tree_sizes` is counted again,
 from __future__ import annotations
 
 import re
+import statistics
+import sys
+import time
 
 import numpy as np
 
@@ -203,3 +208,36 @@ def _change_value(value, draw):
     else:
         return ""
     return " ".join(words)
+
+
+def main(trees):
+    """Print how long reading and verifying a booster's text takes, and how long LightGBM takes to read it."""
+    import lightgbm
+
+    from nopickle import _rust
+
+    rng = np.random.RandomState(0)
+    rows = rng.normal(size=(10_000, 16))
+    target = rows[:, 0] + rows[:, 1] * rows[:, 2] + rng.normal(size=10_000) > 0
+    data = lightgbm.Dataset(rows, target.astype(int))
+    text = lightgbm.train({"objective": "binary", "verbose": -1}, data, trees).model_to_string()
+    written = text.encode()
+    if _rust.lightgbm_read(written, "model.lgb") != text:
+        raise SystemExit("the text is not written back as it was")
+    ours, theirs = [], []
+    for _ in range(15):
+        began = time.perf_counter()
+        _rust.lightgbm_read(written, "model.lgb")
+        middle = time.perf_counter()
+        lightgbm.Booster(model_str=text)
+        ours.append(middle - began)
+        theirs.append(time.perf_counter() - middle)
+    ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+    print(
+        f"{trees} trees, {len(written) / 1e6:.1f} MB: nopickle {statistics.median(ours) * 1e3:.1f} ms, "
+        f"LightGBM {lightgbm.__version__} {statistics.median(theirs) * 1e3:.1f} ms, ratio {ratio:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if sys.argv[1:] else 2_000)

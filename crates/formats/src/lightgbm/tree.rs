@@ -128,6 +128,7 @@ pub(super) fn read<'a>(
         is_linear,
         linear,
         shrinkage,
+        length: cursor.at().saturating_sub(start.at()),
     })
 }
 
