@@ -3,6 +3,7 @@
     python benches/mutate.py --count 100000 --seed 1 --library nopickle --out results.json
     python benches/mutate.py --count 100000 --seed 1 --library skops --trust-all --out stock.json
     python benches/mutate.py --library nopickle --seed 1 --replay RandomForestClassifier:17
+    python benches/mutate.py --kind lightgbm --count 20000 --seed 1 --library nopickle
 
 Small estimators are fitted and saved. File number `index` of an estimator is its saved file with one to three changes
 drawn from the seed, the estimator's name and the index: the same three always give the same bytes. Every file is
@@ -21,6 +22,8 @@ Files of the last three are written to `--keep` with the reason. The exit status
 Changes: bytes of the archive as they lie (its checksums then rarely hold), and, in archives that are written again
 with right sizes and checksums: bytes of an entry, values and nodes of the JSON, elements, dtypes and shapes of arrays
 (also of those inside the npz of a sparse matrix), and whole entries exchanged.
+
+With `--kind lightgbm` the files are model texts of LightGBM (`boosters.py`), and the other library is LightGBM itself.
 
 With `--guard`, every block that C code allocates while a file is loaded and used ends at a page that can't be read (for
 every second file: begins behind one), and so does memory that was given back: an index that is one too large is then a
@@ -59,6 +62,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import boosters
 import numpy as np
 
 METHODS = (
@@ -544,6 +548,8 @@ def _fitting(obj, inputs):
 
 
 def _calls(obj, name, inputs):
+    if name.startswith("booster:"):
+        return boosters.calls(obj, name, inputs)
     if name.startswith("sparse:"):
         return [
             lambda: obj @ inputs,
@@ -1401,10 +1407,18 @@ class Subject:
         self.files = files
         self.inputs = inputs
         self.trusted = trusted
+        self.is_text = name.startswith("booster:")
+
+    def path(self, folder, seed, index):
+        """Where a file is kept."""
+        kind = "lgb" if self.is_text else "skops"
+        return folder / f"{self.name.replace(':', '-')}-{seed}-{index}.{kind}"
 
 
-def library(name):
+def library(name, kind="skops"):
     """Import the `loads` and `get_untrusted_types` of a library."""
+    if kind == "lightgbm":
+        return boosters.library(name), None
     if name == "skops":
         from skops.io import get_untrusted_types, loads
     else:
@@ -1432,9 +1446,20 @@ def writers(choice):
 
 def prepare(options):
     """Fit, save and take apart; leave out with a line on stderr what the library under test can't load unchanged."""
-    loads, untrusted = library(options.library)
-    dumps = writers(options.files)
+    loads, untrusted = library(options.library, options.kind)
     subjects, skipped = [], {}
+    if options.kind == "lightgbm":
+        for name, make in boosters.specimens():
+            if not options.estimators or any(re.fullmatch(at, name) for at in options.estimators):
+                booster, inputs = make()
+                text = boosters.Text(booster.model_to_string())
+                problem = use(loads(text.whole, None), name, inputs)
+                if problem:
+                    skipped[name] = f"the unchanged object raises {problem}"
+                else:
+                    subjects.append(Subject(name, [("lightgbm", text)], inputs, [None]))
+        return subjects, skipped
+    dumps = writers(options.files)
     for name, make in specimens():
         if options.estimators and not any(
             re.fullmatch(pattern, name) for pattern in options.estimators
@@ -1469,7 +1494,8 @@ def make_file(subject, seed, index):
     draw = random.Random(f"{seed}:{subject.name}:{index}")
     which = index % len(subject.files)
     writer, parts = subject.files[which]
-    data, what = mutate(parts, draw)
+    change = boosters.mutate if subject.is_text else mutate
+    data, what = change(parts, draw)
     return data, f"{writer}: {what}", subject.trusted[which]
 
 
@@ -1661,7 +1687,7 @@ def run(options):
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
     no_workers()
-    loads, _ = library(options.library)
+    loads, _ = library(options.library, options.kind)
     subjects, skipped = prepare(options)
     if options.only_prepare:
         for subject in subjects:
@@ -1699,7 +1725,7 @@ def run(options):
         subject, index = job
         data, what, _ = make_file(subject, options.seed, index)
         keep.mkdir(parents=True, exist_ok=True)
-        path = keep / f"{subject.name.replace(':', '-')}-{options.seed}-{index}.skops"
+        path = subject.path(keep, options.seed, index)
         path.write_bytes(data)
         findings.append(
             {
@@ -1749,6 +1775,7 @@ def run(options):
 
     report = {
         "library": options.library,
+        "kind": options.kind,
         "trust_all": options.trust_all,
         "seed": options.seed,
         "first": options.first,
@@ -1780,6 +1807,7 @@ def run(options):
                 "numpy",
                 "scipy",
                 "quantile-forest",
+                "lightgbm",
             )
         },
         "python": platform.python_version(),
@@ -1811,11 +1839,10 @@ def replay(options):
     if not subjects:
         raise SystemExit(f"no such estimator: {name} {skipped}")
     data, what, trusted = make_file(subjects[0], options.seed, int(index))
-    path = Path(options.keep)
-    path.mkdir(parents=True, exist_ok=True)
-    path = path / f"{name.replace(':', '-')}-{options.seed}-{index}.skops"
+    Path(options.keep).mkdir(parents=True, exist_ok=True)
+    path = subjects[0].path(Path(options.keep), options.seed, index)
     path.write_bytes(data)
-    loads, _ = library(options.library)
+    loads, _ = library(options.library, options.kind)
     guard(0)
     guard_wide()
     scratch = tempfile.mkdtemp(prefix="mutate-")
@@ -1843,7 +1870,13 @@ def arguments(given=None):
     parser.add_argument("--count", type=int, default=10_000, help="how many files (default 10,000)")
     parser.add_argument("--first", type=int, default=0, help="which file is the first (default 0)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--library", choices=("nopickle", "skops"), default="nopickle")
+    parser.add_argument("--library", choices=("nopickle", "skops", "lightgbm"), default="nopickle")
+    parser.add_argument(
+        "--kind",
+        choices=("skops", "lightgbm"),
+        default="skops",
+        help="skops files of estimators, or LightGBM's own texts of boosters",
+    )
     parser.add_argument(
         "--files",
         choices=("skops", "nopickle", "both"),

@@ -342,6 +342,14 @@ def _lightgbm(quick: bool) -> tuple[Any, Any]:
     return model.fit(X, y), X[:100]
 
 
+def _booster(quick: bool) -> tuple[Any, Any]:
+    import lightgbm
+
+    X, y = _rows(300 if quick else 10_000, 16)
+    params = {"objective": "binary", "seed": 0, "num_threads": 1, "verbose": -1}
+    return lightgbm.train(params, lightgbm.Dataset(X, y), 10 if quick else 2_000), X[:100]
+
+
 def _stacking(quick: bool) -> tuple[Any, Any]:
     from sklearn.ensemble import RandomForestClassifier, StackingClassifier
     from sklearn.linear_model import LogisticRegression
@@ -380,6 +388,7 @@ MODELS: dict[str, Model] = {
     "knn-500k": Model("KNeighborsClassifier, 500,000 x 32", _knn),
     "gaussian-process-2000": Model("GaussianProcessRegressor, 2,000 rows", _gaussian_process),
     "lightgbm-300": Model("LGBMClassifier, 300 trees", _lightgbm),
+    "lightgbm-booster-2000": Model("lightgbm.Booster, 2,000 trees", _booster),
     "stacking": Model("StackingClassifier: forest of 50, logistic regression, SVC", _stacking),
 }
 

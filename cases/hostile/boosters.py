@@ -226,10 +226,19 @@ def trees() -> None:
         ("linear_feature_negative", r"leaf_features=\d+", "leaf_features=-1"),
         ("linear_coefficient_missing", r"leaf_coeff=\S+ ", "leaf_coeff="),
         ("linear_coefficient_more", r"leaf_coeff=", "leaf_coeff=1 "),
+        ("linear_coefficient_small", r"leaf_coeff=\S+", "leaf_coeff=5e-324"),
+        ("linear_coefficient_large", r"leaf_coeff=\S+", "leaf_coeff=1e309"),
+        ("linear_constant_small", r"leaf_const=\S+", "leaf_const=-1e-320"),
     ):
         text = Text("linear", 2)
         text.trees[1] = replaced(text.trees[1], before, after)
         FILES[name] = text.bytes()
+    tree(
+        "linear_leaf_without_weight",
+        r"is_linear=0",
+        "is_linear=1\nleaf_const=1\nnum_features=0\nleaf_features= \nleaf_coeff= ",
+        of="const",
+    )
     tree("number_long", r"leaf_value=\S+", "leaf_value=" + "1" * 40)
     tree("number_hexadecimal", r"leaf_value=\S+", "leaf_value=0x1p3")
     tree("number_without_digits", r"leaf_value=\S+", "leaf_value=1e")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nopickle import _environment, _load, _rust, _save
 from nopickle import sklearn as _sklearn
-from nopickle.exceptions import MlflowException
+from nopickle.exceptions import MlflowException, UnsupportedModelError
 
 if TYPE_CHECKING:
     from nopickle.models import Model, ModelSignature
@@ -361,6 +361,8 @@ def load_model(
     ------
     nopickle.exceptions.UnverifiedModelError
         If a booster's text holds values that LightGBM would follow out of its memory.
+    nopickle.exceptions.UnsupportedModelError
+        If the installed LightGBM does not read the text.
     nopickle.exceptions.NopickleError
         As :func:`nopickle.skops.load`.
     nopickle.exceptions.MlflowException
@@ -394,7 +396,12 @@ def _load_folder(folder: str, trusted: list[str] | None) -> Any:
         text = _rust.lightgbm_read(descriptor, payload["entry"])
     finally:
         os.close(descriptor)
-    return lightgbm.Booster(model_str=text)
+    try:
+        return lightgbm.Booster(model_str=text)
+    except (lightgbm.basic.LightGBMError, ValueError) as error:
+        raise UnsupportedModelError(
+            f"{payload['entry']}: LightGBM {lightgbm.__version__} does not read the text: {error}"
+        ) from error
 
 
 class _Predictor:

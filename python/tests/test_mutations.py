@@ -52,6 +52,23 @@ def test_two_thousand_damaged_files_neither_crash_nor_hang_nor_fill_memory(tmp_p
     assert set(report["details"]["refused"]) <= ERRORS
 
 
+def test_damaged_texts_of_boosters_neither_crash_nor_hang_nor_fill_memory(tmp_path):
+    pytest.importorskip("lightgbm")
+    pytest.importorskip("pandas")
+    out = tmp_path / "report.json"
+    command = [sys.executable, MUTATE, "--kind", "lightgbm", "--count", "2000", "--seed", "20"]
+    command += ["--out", out, "--keep", tmp_path / "kept"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    report = json.loads(out.read_text())
+    assert report["findings"] == []
+    assert report["skipped"] == {}
+    assert report["outcomes"]["predicted"] > 200
+    # What is left to LightGBM and Python: a text without a metric, parameters that are no JSON.
+    left = {"LightGBMError", "JSONDecodeError"}
+    assert set(report["details"]["refused"]) <= ERRORS | left
+
+
 SCRIPT = """
 import argparse, os, sys, tempfile
 sys.path.insert(0, {folder!r})

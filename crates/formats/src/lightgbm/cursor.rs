@@ -66,6 +66,17 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Goes on behind one space, or refuses.
+    fn space(&mut self, what: &'static str) -> Result<(), Refused> {
+        match self.rest {
+            [b' ', rest @ ..] => {
+                self.rest = rest;
+                Ok(())
+            }
+            _ => Err(self.malformed(what)),
+        }
+    }
+
     /// What stands up to the end of the line, without it. The line has no control character.
     pub(super) fn line(&mut self) -> Result<&'a str, Refused> {
         let start = self.at();
@@ -153,7 +164,9 @@ impl<'a> Cursor<'a> {
 
     /// Passes a number: decimal digits, perhaps a fraction and an exponent, or `inf` or `nan`.
     pub(super) fn number(&mut self) -> Result<(), Refused> {
-        let unsigned = self.rest.strip_prefix(b"-").unwrap_or(self.rest);
+        let unsigned = match self.rest {
+            [b'-', rest @ ..] | rest => rest,
+        };
         let rest = match unsigned {
             [b'0'..=b'9', ..] => exponent(fraction(digits(unsigned))),
             [b'i', b'n', b'f', rest @ ..] | [b'n', b'a', b'n', rest @ ..] => Some(rest),
@@ -169,17 +182,42 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Passes a number that `std::stod` takes: zero, infinite, not a number, or one with all its digits.
+    ///
+    /// It throws where a number underflows or overflows; LightGBM ends the process then.
+    pub(super) fn normal_number(&mut self) -> Result<(), Refused> {
+        let here = *self;
+        self.number()?;
+        let text = self.since(here.at());
+        let is_zero = !text.bytes().any(|digit| (b'1'..=b'9').contains(&digit));
+        let is_word = text.ends_with(['f', 'n']);
+        if is_zero || is_word || text.parse().is_ok_and(f64::is_normal) {
+            return Ok(());
+        }
+        Err(here.unverified("a number of a linear leaf is too small or too large for LightGBM"))
+    }
+
     /// Numbers between single spaces up to the end of the line, as many as `count`. Gives the text.
     pub(super) fn numbers(&mut self, count: u32, what: &'static str) -> Result<&'a str, Refused> {
+        self.numbers_that(count, what, Self::number)
+    }
+
+    /// As [`Self::numbers`], each passed by `number`.
+    pub(super) fn numbers_that(
+        &mut self,
+        count: u32,
+        what: &'static str,
+        number: impl Fn(&mut Self) -> Result<(), Refused>,
+    ) -> Result<&'a str, Refused> {
         let start = self.at();
         for index in 0..count {
             if index > 0 {
-                self.expect(b" ", what)?;
+                self.space(what)?;
             }
-            if self.starts_with(b"\n") {
+            if let [b'\n', ..] = self.rest {
                 return Err(self.malformed(what));
             }
-            self.number()?;
+            number(self)?;
         }
         let text = self.since(start);
         self.end_of_line(what)?;
@@ -196,9 +234,9 @@ impl<'a> Cursor<'a> {
         let start = self.at();
         for index in 0..count {
             if index > 0 {
-                self.expect(b" ", what)?;
+                self.space(what)?;
             }
-            if self.starts_with(b"\n") {
+            if let [b'\n', ..] = self.rest {
                 return Err(self.malformed(what));
             }
             let here = *self;
@@ -254,7 +292,19 @@ fn is_control(byte: u8) -> bool {
     byte < b' ' || byte == 0x7F
 }
 
+/// What stands behind decimal digits.
 fn digits(mut rest: &[u8]) -> &[u8] {
+    // Eight letters at once: a digit is 0x30 to 0x39, so that the high bit of a byte below says that it is none. Bytes
+    // behind the first one that is none may say it wrongly.
+    while let Some((letters, after)) = rest.split_first_chunk::<8>() {
+        let values = u64::from_le_bytes(*letters) ^ 0x3030_3030_3030_3030;
+        let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
+        if others != 0 {
+            let count = usize::try_from(others.trailing_zeros() >> 3).unwrap_or_default();
+            return rest.get(count..).unwrap_or_default();
+        }
+        rest = after;
+    }
     while let [b'0'..=b'9', after @ ..] = rest {
         rest = after;
     }

@@ -34,6 +34,8 @@ pub struct Booster<'a> {
     parameters: Option<&'a str>,
     pandas_categorical: Option<&'a str>,
     pandas_columns: Option<Vec<u32>>,
+    /// Bytes of the text.
+    length: usize,
 }
 
 /// The lines before the trees, but for `tree_sizes`.
@@ -71,6 +73,8 @@ struct Tree<'a> {
     is_linear: Option<bool>,
     linear: Option<[&'a str; 4]>,
     shrinkage: &'a str,
+    /// Bytes of all its lines, read or written.
+    length: usize,
 }
 
 impl<'a> Booster<'a> {

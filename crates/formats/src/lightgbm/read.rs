@@ -55,6 +55,7 @@ pub(super) fn booster(text: &str) -> Result<Booster<'_>, Refused> {
         parameters,
         pandas_categorical,
         pandas_columns,
+        length: text.len(),
     })
 }
 
@@ -146,16 +147,11 @@ fn trees<'a>(cursor: &mut Cursor<'a>, header: &Header<'a>) -> Result<Vec<Tree<'a
     let mut scratch = Scratch::default();
     for (index, size) in sizes.into_iter().enumerate() {
         let start = *cursor;
-        trees.push(tree::read(
-            cursor,
-            index,
-            header.num_features,
-            &mut scratch,
-        )?);
-        let found = cursor.at().saturating_sub(start.at());
-        if u64::try_from(found).ok() != Some(size) {
+        let tree = tree::read(cursor, index, header.num_features, &mut scratch)?;
+        if u64::try_from(tree.length).ok() != Some(size) {
             return Err(start.unverified("a tree is not as long as tree_sizes says"));
         }
+        trees.push(tree);
     }
     cursor.expect(b"end of trees\n\n", "the line end of trees is not here")?;
     Ok(trees)

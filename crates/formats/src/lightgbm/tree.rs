@@ -98,6 +98,9 @@ pub(super) fn read<'a>(
     };
     let is_linear = is_linear(cursor)?;
     let linear = if is_linear == Some(true) {
+        if leaf_weight == Some("") {
+            return Err(start.unverified("a linear tree of one leaf has no leaf_weight"));
+        }
         let in_leaf = &mut scratch.in_leaf;
         Some(linear_leaves(cursor, num_leaves, is_feature, in_leaf)?)
     } else {
@@ -125,6 +128,7 @@ pub(super) fn read<'a>(
         is_linear,
         linear,
         shrinkage,
+        length: cursor.at().saturating_sub(start.at()),
     })
 }
 
@@ -292,7 +296,7 @@ fn linear_leaves<'a>(
     in_leaf: &mut Vec<u32>,
 ) -> Result<[&'a str; 4], Refused> {
     cursor.expect(b"leaf_const=", "the line leaf_const is not here")?;
-    let constants = cursor.numbers(num_leaves, LEAVES)?;
+    let constants = cursor.numbers_that(num_leaves, LEAVES, Cursor::normal_number)?;
     cursor.expect(b"num_features=", "the line num_features is not here")?;
     in_leaf.clear();
     let counts = cursor.ints(num_leaves, LEAVES, |count| {
@@ -306,7 +310,7 @@ fn linear_leaves<'a>(
         is_feature(cursor.int()?).map_err(|what| here.unverified(what))
     })?;
     cursor.expect(b"leaf_coeff=", "the line leaf_coeff is not here")?;
-    let coefficients = per_leaf(cursor, in_leaf, Cursor::number)?;
+    let coefficients = per_leaf(cursor, in_leaf, Cursor::normal_number)?;
     Ok([constants, counts, features, coefficients])
 }
 

@@ -5,18 +5,11 @@ use std::fmt::Write as _;
 use super::{Booster, Tree};
 
 impl Booster<'_> {
-    /// The text of the booster, put together from what was read; `tree_sizes` is counted again.
+    /// The text of the booster, put together from what was read.
     ///
     /// A text that LightGBM wrote comes out byte for byte.
     pub fn write(&self) -> String {
-        let mut trees = String::new();
-        let mut sizes = Vec::with_capacity(self.trees.len());
-        for (index, tree) in self.trees.iter().enumerate() {
-            let start = trees.len();
-            tree.write(index, &mut trees);
-            sizes.push(trees.len().saturating_sub(start).to_string());
-        }
-        let mut text = String::new();
+        let mut text = String::with_capacity(self.length);
         let mut line = |key: &str, value: &str| {
             for part in [key, value, "\n"] {
                 text.push_str(part);
@@ -42,9 +35,16 @@ impl Booster<'_> {
             line("monotone_constraints=", constraints);
         }
         line("feature_infos=", header.feature_infos);
+        let sizes: Vec<String> = self
+            .trees
+            .iter()
+            .map(|tree| tree.length.to_string())
+            .collect();
         line("tree_sizes=", &sizes.join(" "));
         line("", "");
-        text.push_str(&trees);
+        for (index, tree) in self.trees.iter().enumerate() {
+            tree.write(index, &mut text);
+        }
         text.push_str("end of trees\n\n");
         text.push_str(self.importances_title);
         text.push_str(self.importances);

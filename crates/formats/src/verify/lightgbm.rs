@@ -213,3 +213,174 @@ fn parameter(name: &str, value: Value<'_>) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::attributes::given::Given;
+    use super::*;
+    use crate::dtype::DType;
+
+    const TEXT: &str = include_str!("../../../../cases/boosters/lightgbm_4.7.0_const.lgb");
+    const CATEGORIES: &str = "pandas_categorical is not that of the booster's text";
+
+    fn held() -> Given {
+        let state = vec![
+            ("_handle", Given::Str(TEXT)),
+            ("pandas_categorical", Given::None),
+            ("_Booster__num_dataset", Given::Int(0)),
+            ("_Booster__init_predictor", Given::None),
+        ];
+        Given::Object(CLASS, Box::new(Given::Dict(state)))
+    }
+
+    fn with(mut given: Given, name: &'static str, value: Given) -> Given {
+        given.set(name, value);
+        given
+    }
+
+    #[test]
+    fn each_rule_of_a_booster_is_held() {
+        const ONE: &str = "a booster does not have one text";
+        const DATA: &str = "a booster counts data sets, which a file does not hold";
+        assert_eq!(held().refusal(booster), None);
+        let mut older = with(held(), "handle", Given::Str(TEXT));
+        assert_eq!(older.refusal(booster), Some(ONE));
+        older.remove("_handle");
+        assert_eq!(older.refusal(booster), None);
+        for (name, value, what) in [
+            ("_handle", Given::None, ONE),
+            ("_handle", Given::Int(1 << 40), ONE),
+            (
+                "_handle",
+                Given::Str("tree\n"),
+                "the line version is not here",
+            ),
+            ("pandas_categorical", Given::List(vec![]), CATEGORIES),
+            ("pandas_categorical", Given::Int(1), CATEGORIES),
+            ("_Booster__num_dataset", Given::Int(1), DATA),
+            ("_Booster__num_dataset", Given::Str("0"), DATA),
+            ("train_set", Given::Int(1), DATA),
+            (
+                "_Booster__init_predictor",
+                held(),
+                "what a booster was started from is not a predictor",
+            ),
+        ] {
+            assert_eq!(
+                with(held(), name, value).refusal(booster),
+                Some(what),
+                "{name}"
+            );
+        }
+        let empty = Given::Object(CLASS, Box::new(Given::Dict(vec![])));
+        assert_eq!(empty.refusal(booster), Some(ONE));
+        let called = Given::Construct(CLASS, Box::new(Given::Tuple(vec![])));
+        assert_eq!(called.refusal(booster), Some(ONE));
+    }
+
+    #[test]
+    fn a_predictor_has_no_handle() {
+        let plain = Given::Object(PREDICTOR, Box::new(Given::Dict(vec![])));
+        assert_eq!(plain.refusal(predictor), None);
+        for name in ["_handle", "handle"] {
+            assert_eq!(
+                with(plain.clone(), name, Given::Int(1 << 40)).refusal(predictor),
+                Some("a predictor has a handle of its own")
+            );
+        }
+    }
+
+    fn model() -> Given {
+        let state = vec![
+            ("_Booster", held()),
+            ("_n_features", Given::Int(4)),
+            ("_n_features_in", Given::Int(4)),
+            ("_n_classes", Given::Int(2)),
+            ("n_jobs", Given::Int(-1)),
+            ("objective", Given::None),
+            (
+                "_other_params",
+                Given::Dict(vec![("verbose", Given::Int(-1))]),
+            ),
+        ];
+        Given::Object(
+            "lightgbm.sklearn.LGBMClassifier",
+            Box::new(Given::Dict(state)),
+        )
+    }
+
+    #[test]
+    fn each_rule_of_an_estimator_is_held() {
+        const FEATURES: &str = "_n_features or _n_features_in is not that of the booster's text";
+        const CLASSES: &str = "_n_classes is not that of the booster's text";
+        const THREADS: &str = "a parameter asks for more than 1024 threads";
+        const SECOND: &str = "a parameter has a second one in its text";
+        assert_eq!(model().refusal(estimator), None);
+        assert_eq!(
+            with(model(), "_Booster", Given::None).refusal(estimator),
+            None
+        );
+        assert_eq!(
+            with(model(), "metric", Given::Str("l1 l2")).refusal(estimator),
+            None
+        );
+        let texts = Given::Array(DType::parse("<U1").unwrap(), vec![1], vec![b'x', 0, 0, 0]);
+        for (name, value, what) in [
+            ("_Booster", Given::Int(1), "_Booster is not a booster"),
+            ("_n_features", Given::Int(3), FEATURES),
+            ("_n_features_in", Given::None, FEATURES),
+            ("_n_classes", Given::Int(3), CLASSES),
+            ("_n_classes", Given::Str("2"), CLASSES),
+            ("n_jobs", Given::Int(1025), THREADS),
+            ("nthread", Given::Int(1 << 40), THREADS),
+            (
+                "num_class",
+                Given::Int(10_001),
+                "a parameter asks for more than 10,000 classes",
+            ),
+            ("objective", Given::Str("l2 n_jobs=9999"), SECOND),
+            ("_objective", Given::Str("l2\tn_jobs=9999"), SECOND),
+            (
+                "_eval_at",
+                Given::List(vec![Given::Tuple(vec![Given::Str("1\nx=9")])]),
+                SECOND,
+            ),
+            (
+                "_eval_at",
+                Given::List(vec![held()]),
+                "a parameter is a list of other things than texts and numbers",
+            ),
+            (
+                "metric",
+                texts,
+                "a parameter is an array of other things than numbers",
+            ),
+            (
+                "_other_params",
+                Given::List(vec![]),
+                "_other_params is not a dict",
+            ),
+            (
+                "_other_params",
+                Given::Dict(vec![("x y", Given::Int(1))]),
+                "a parameter's name is not one word",
+            ),
+            (
+                "_other_params",
+                Given::Dict(vec![("num_threads", Given::Int(5000))]),
+                THREADS,
+            ),
+            (
+                "_process_n_jobs",
+                Given::Int(1),
+                "an attribute has the name of a method or constant of its class",
+            ),
+        ] {
+            assert_eq!(
+                with(model(), name, value).refusal(estimator),
+                Some(what),
+                "{name}"
+            );
+        }
+    }
+}
