@@ -1,0 +1,9 @@
+//! The one way in: what whoever loads has decided, and a model that is opened by it.
+//!
+//! `nopickle-formats` reads bytes and decides on names; it has no clock, no environment and no keys. Here stand the things
+//! that need them: the switch, policy files with their dates and digests, signatures.
+
+#![forbid(unsafe_code)]
+
+pub mod policy;
+pub mod signing;

@@ -1,0 +1,1 @@
+//! Policy files: what whoever loads has decided, in TOML.

@@ -1,0 +1,1 @@
+//! `model.sig`: OpenSSF Model Signing v1.0.
