@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from nopickle import _environment, _load
 from nopickle.exceptions import MlflowException
 
 if TYPE_CHECKING:
@@ -23,6 +25,116 @@ _logger = logging.getLogger("nopickle")
 CODE = "code"
 EXTRA_FILES = "extra_files"
 MLMODEL = "MLmodel"
+
+
+@dataclasses.dataclass
+class Payload:
+    """What a flavor wrote into a model folder.
+
+    Parameters
+    ----------
+    section : dict
+        The flavor's section of ``MLmodel``, without ``code`` and ``extra_files``.
+    pyfunc : dict or None
+        The ``python_function`` section, without what all flavors have in it; None leaves it out.
+    names : list of str
+        The names of code in the payload, ``module.qualname``: the requirements follow from them.
+    requirements : list of str
+        The requirements that every such model has.
+    """
+
+    section: dict[str, Any]
+    pyfunc: dict[str, Any] | None
+    names: list[str]
+    requirements: list[str]
+
+
+def save_flavor(
+    flavor: str,
+    path: str | os.PathLike[str],
+    write: Callable[[str], Payload],
+    predict: Callable[[Any], Any],
+    *,
+    conda_env: Any,
+    code_paths: list[str] | None,
+    mlflow_model: Model | None,
+    signature: ModelSignature | None,
+    input_example: Any,
+    pip_requirements: Any,
+    extra_pip_requirements: Any,
+    metadata: dict[str, Any] | None,
+    extra_files: list[str] | None,
+) -> None:
+    """Save a model folder: the part of ``save_model`` that is the same in all flavors.
+
+    Parameters
+    ----------
+    flavor : str
+        The name of the flavor, a key of :data:`nopickle._flavors.FLAVORS`.
+    path : str
+        Where to; nothing may be there but an empty folder.
+    write : callable
+        Writes the model's files into the folder that it is given.
+    predict : callable
+        What the signature's outputs are inferred from, by calling it with the input example.
+    conda_env, code_paths, mlflow_model, signature, input_example, pip_requirements, \
+    extra_pip_requirements, metadata, extra_files
+        As in :func:`nopickle.sklearn.save_model`.
+
+    Raises
+    ------
+    ValueError
+        If more than one of the arguments on requirements is given.
+    MlflowException
+        If an argument is wrong, or ``path`` is not empty.
+    """
+    from nopickle._flavors import FLAVORS
+    from nopickle.models import Model, _example
+
+    _environment.check_arguments(conda_env, pip_requirements, extra_pip_requirements)
+    if mlflow_model is None:
+        mlflow_model = Model()
+    with staged_folder(path) as folder:
+        code = copy_code_paths(code_paths, folder)
+        example = None
+        if input_example is not None:
+            example = _example._Example(input_example)
+            example.save(folder)
+            mlflow_model.saved_input_example_info = example.info
+        if signature is None and example is not None:
+            signature = infer_signature(example, predict)
+        if signature:
+            mlflow_model.signature = signature
+        if metadata is not None:
+            mlflow_model.metadata = metadata
+
+        payload = write(folder)
+        extra = copy_extra_files(extra_files, folder)
+        if payload.pyfunc is not None:
+            loader_module, _ = FLAVORS[flavor]
+            mlflow_model.add_flavor(
+                "python_function",
+                loader_module=loader_module,
+                python_version=_environment.platform.python_version(),
+                env={"conda": _environment.CONDA_ENV, "virtualenv": _environment.PYTHON_ENV},
+                **payload.pyfunc,
+                **({"code": code} if code else {}),
+            )
+        mlflow_model.add_flavor(flavor, **payload.section, code=code, **extra)
+        mlflow_model.model_size_bytes = folder_size(folder)
+        mlflow_model.save(os.path.join(folder, MLMODEL))
+
+        requirements = payload.requirements
+        if conda_env is None and pip_requirements is None:
+            own = _load.code_modules(os.path.join(folder, code)) if code else ()
+            inferred = _environment.infer_requirements(payload.names, own)
+            requirements = sorted({*inferred, *requirements})
+        _environment.write(
+            folder,
+            *_environment.environment(
+                requirements, conda_env, pip_requirements, extra_pip_requirements
+            ),
+        )
 
 
 @contextlib.contextmanager

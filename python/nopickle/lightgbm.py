@@ -9,7 +9,6 @@ than MLflow's, ``skops_trusted_types``; nothing of LightGBM's own has to be name
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +39,6 @@ _BOOSTER_ARGUMENTS = ("num_iteration", "start_iteration", "importance_type")
 
 # MLflow's default for `await_registration_for`, in seconds.
 _AWAIT_REGISTRATION = 5 * 60
-
-_logger = logging.getLogger("nopickle")
 
 
 def get_default_pip_requirements(
@@ -157,10 +154,6 @@ def save_model(
     """
     import lightgbm
 
-    from nopickle.models import Model
-    from nopickle.models import _example as models
-
-    _environment.check_arguments(conda_env, pip_requirements, extra_pip_requirements)
     if serialization_format is None:
         serialization_format = _sklearn.SERIALIZATION_FORMAT_SKOPS
     _sklearn._check_format(serialization_format)
@@ -174,73 +167,49 @@ def save_model(
         )
     if type(lgb_model).__module__ == "lightgbm.dask":
         lgb_model = lgb_model.to_local()
-    if mlflow_model is None:
-        mlflow_model = Model()
-    with _save.staged_folder(path) as folder:
-        code = _save.copy_code_paths(code_paths, folder)
-        example = None
-        if input_example is not None:
-            example = models._Example(input_example)
-            example.save(folder)
-            mlflow_model.saved_input_example_info = example.info
-        if signature is None and example is not None:
-            signature = _save.infer_signature(example, lgb_model.predict)
-        if signature:
-            mlflow_model.signature = signature
-        if metadata is not None:
-            mlflow_model.metadata = metadata
+    if not is_booster:
+        _sklearn._warn_of_pickle(serialization_format)
 
+    def write(folder: str) -> _save.Payload:
         if is_booster:
-            data = _BOOSTER
+            data, names, trusted = _BOOSTER, [_BOOSTER_CLASS], None
             text = lgb_model.model_to_string(**kwargs).encode()
             with open(os.path.join(folder, data), "wb") as file:
                 # Read and written again, so that what is saved is what will load.
                 file.write(_rust.lightgbm_read(text, data).encode())
-            names, trusted = [_BOOSTER_CLASS], None
         else:
-            _sklearn._warn_of_pickle(serialization_format)
-            data = _sklearn._FILES[serialization_format]
-            names, stock = _sklearn._write(
-                lgb_model, os.path.join(folder, data), serialization_format, skops_trusted_types
+            data, names, trusted = _sklearn._write_into(
+                folder, lgb_model, serialization_format, skops_trusted_types
             )
-            trusted = sorted({*(skops_trusted_types or ()), *stock}) or None
-        extra = _save.copy_extra_files(extra_files, folder)
-
-        mlflow_model.add_flavor(
-            "python_function",
-            loader_module="mlflow.lightgbm",
-            python_version=_environment.platform.python_version(),
-            data=data,
-            env={"conda": _environment.CONDA_ENV, "virtualenv": _environment.PYTHON_ENV},
-            **({"code": code} if code else {}),
-        )
-        mlflow_model.add_flavor(
-            FLAVOR_NAME,
-            lgb_version=lightgbm.__version__,
-            data=data,
-            model_class=f"{type(lgb_model).__module__}.{type(lgb_model).__qualname__}",
-            code=code,
-            serialization_format=serialization_format,
-            skops_trusted_types=trusted,
-            **extra,
-        )
-        mlflow_model.model_size_bytes = _save.folder_size(folder)
-        mlflow_model.save(os.path.join(folder, _save.MLMODEL))
-
+        section = {
+            "lgb_version": lightgbm.__version__,
+            "data": data,
+            "model_class": f"{type(lgb_model).__module__}.{type(lgb_model).__qualname__}",
+            "serialization_format": serialization_format,
+            "skops_trusted_types": trusted,
+        }
         written = None if is_booster else serialization_format
-        defaults = get_default_pip_requirements(
+        requirements = get_default_pip_requirements(
             include_cloudpickle=written == _sklearn.SERIALIZATION_FORMAT_CLOUDPICKLE,
             include_skops=written == _sklearn.SERIALIZATION_FORMAT_SKOPS,
         )
-        if conda_env is None and pip_requirements is None:
-            own = _load.code_modules(os.path.join(folder, code)) if code else ()
-            defaults = sorted({*_environment.infer_requirements(names, own), *defaults})
-        _environment.write(
-            folder,
-            *_environment.environment(
-                defaults, conda_env, pip_requirements, extra_pip_requirements
-            ),
-        )
+        return _save.Payload(section, {"data": data}, names, requirements)
+
+    _save.save_flavor(
+        FLAVOR_NAME,
+        path,
+        write,
+        lambda data: lgb_model.predict(data),
+        conda_env=conda_env,
+        code_paths=code_paths,
+        mlflow_model=mlflow_model,
+        signature=signature,
+        input_example=input_example,
+        pip_requirements=pip_requirements,
+        extra_pip_requirements=extra_pip_requirements,
+        metadata=metadata,
+        extra_files=extra_files,
+    )
 
 
 def log_model(
@@ -369,10 +338,8 @@ def load_model(
         If the URI can't be resolved, the folder holds no LightGBM model, or the model is a pickle
         and the switch is off.
     """
-    from nopickle.tracking import _local_folder
-
-    folder = _local_folder(model_uri, dst_path)
-    return _load_folder(folder, skops_trusted_types)
+    with _load.opened(model_uri, dst_path) as folder:
+        return _load_folder(folder, skops_trusted_types)
 
 
 def _load_folder(folder: str, trusted: list[str] | None) -> Any:

@@ -172,77 +172,50 @@ def save_model(
     """
     import sklearn
 
-    from nopickle.models import Model
-    from nopickle.models import _example as models
-
-    _environment.check_arguments(conda_env, pip_requirements, extra_pip_requirements)
     if serialization_format is None:
         serialization_format = SERIALIZATION_FORMAT_SKOPS
     _check_format(serialization_format)
     _warn_of_pickle(serialization_format)
-    if mlflow_model is None:
-        mlflow_model = Model()
-    with _save.staged_folder(path) as folder:
-        code = _save.copy_code_paths(code_paths, folder)
-        example = None
-        if input_example is not None:
-            example = models._Example(input_example)
-            example.save(folder)
-            mlflow_model.saved_input_example_info = example.info
-        if signature is None and example is not None:
-            signature = _save.infer_signature(example, sk_model.predict)
-        if signature:
-            mlflow_model.signature = signature
-        if metadata is not None:
-            mlflow_model.metadata = metadata
 
-        data = _FILES[serialization_format]
-        names, stock = _write(
-            sk_model, os.path.join(folder, data), serialization_format, skops_trusted_types
+    def write(folder: str) -> _save.Payload:
+        data, names, trusted = _write_into(
+            folder, sk_model, serialization_format, skops_trusted_types
         )
-        trusted = sorted({*(skops_trusted_types or ()), *stock}) or None
-        extra = _save.copy_extra_files(extra_files, folder)
-
+        pyfunc = None
         if hasattr(sk_model, pyfunc_predict_fn):
-            mlflow_model.add_flavor(
-                "python_function",
-                loader_module="mlflow.sklearn",
-                python_version=_environment.platform.python_version(),
-                model_path=data,
-                predict_fn=pyfunc_predict_fn,
-                env={"conda": _environment.CONDA_ENV, "virtualenv": _environment.PYTHON_ENV},
-                **({"code": code} if code else {}),
-            )
+            pyfunc = {"model_path": data, "predict_fn": pyfunc_predict_fn}
         else:
             _logger.warning(
                 "The model has no method %s, so the python_function flavor is left out.",
                 pyfunc_predict_fn,
             )
-        mlflow_model.add_flavor(
-            FLAVOR_NAME,
-            pickled_model=data,
-            sklearn_version=sklearn.__version__,
-            serialization_format=serialization_format,
-            code=code,
-            skops_trusted_types=trusted,
-            **extra,
-        )
-        mlflow_model.model_size_bytes = _save.folder_size(folder)
-        mlflow_model.save(os.path.join(folder, _save.MLMODEL))
-
-        defaults = get_default_pip_requirements(
+        section = {
+            "pickled_model": data,
+            "sklearn_version": sklearn.__version__,
+            "serialization_format": serialization_format,
+            "skops_trusted_types": trusted,
+        }
+        requirements = get_default_pip_requirements(
             include_cloudpickle=serialization_format == SERIALIZATION_FORMAT_CLOUDPICKLE,
             include_skops=serialization_format == SERIALIZATION_FORMAT_SKOPS,
         )
-        if conda_env is None and pip_requirements is None:
-            own = _load.code_modules(os.path.join(folder, code)) if code else ()
-            defaults = sorted({*_environment.infer_requirements(names, own), *defaults})
-        _environment.write(
-            folder,
-            *_environment.environment(
-                defaults, conda_env, pip_requirements, extra_pip_requirements
-            ),
-        )
+        return _save.Payload(section, pyfunc, names, requirements)
+
+    _save.save_flavor(
+        FLAVOR_NAME,
+        path,
+        write,
+        lambda data: sk_model.predict(data),
+        conda_env=conda_env,
+        code_paths=code_paths,
+        mlflow_model=mlflow_model,
+        signature=signature,
+        input_example=input_example,
+        pip_requirements=pip_requirements,
+        extra_pip_requirements=extra_pip_requirements,
+        metadata=metadata,
+        extra_files=extra_files,
+    )
 
 
 def _check_format(serialization_format: str) -> None:
@@ -262,6 +235,19 @@ def _warn_of_pickle(serialization_format: str) -> None:
             "serialization_format='skops' has neither problem.",
             serialization_format,
         )
+
+
+def _write_into(
+    folder: str, model: Any, serialization_format: str, trusted: list[str] | None
+) -> tuple[str, list[str], list[str] | None]:
+    """Write an estimator into a model folder, for every flavor that has some.
+
+    Return the name of its file, the names of code in it, and what ``MLmodel`` says of trusted types:
+    the caller's and those that stock skops asks about.
+    """
+    data = _FILES[serialization_format]
+    names, stock = _write(model, os.path.join(folder, data), serialization_format, trusted)
+    return data, names, sorted({*(trusted or ()), *stock}) or None
 
 
 def _write(
