@@ -208,7 +208,7 @@ pub(crate) struct Push {
 #[derive(Debug, clap::Args)]
 #[command(after_help = INSPECT)]
 pub(crate) struct Inspect {
-    /// The model, a .skops file
+    /// The model: a .skops file, or a booster in its own format
     pub(crate) file: PathBuf,
     /// Print one JSON document, as docs/formats/inspect.schema.json describes it; nothing is left out
     #[arg(long)]
@@ -219,7 +219,7 @@ pub(crate) struct Inspect {
     /// Show all items of long lists and dicts, all names and whole texts
     #[arg(long)]
     pub(crate) all: bool,
-    /// Read schema.json alone: no types and shapes of arrays, and nothing is verified
+    /// Read schema.json of skops alone: no types and shapes of arrays, and nothing is verified
     #[arg(long)]
     pub(crate) no_arrays: bool,
     #[command(flatten)]

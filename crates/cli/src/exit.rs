@@ -38,7 +38,7 @@ pub(crate) fn tell(error: &Error) -> Told<'_> {
             UNANSWERED,
             "malformed",
             Some(at),
-            "the file is damaged, cut short, or no skops file: get it again from where it came",
+            "the file is damaged, cut short, or no model: get it again from where it came",
         ),
         Error::Unsupported { at, .. } => (
             UNANSWERED,

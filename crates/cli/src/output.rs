@@ -247,6 +247,22 @@ pub(crate) fn complain_of_store(error: &nopickle_tracking::Error) -> io::Result<
     Ok(exit::UNANSWERED)
 }
 
+/// A line of the head of an answer: its name, and what it says, which is not cut.
+pub(crate) fn field(
+    out: &mut impl Write,
+    style: Style,
+    name: &str,
+    pieces: Vec<(Paint, String)>,
+) -> io::Result<()> {
+    let mut line = Line::default();
+    line.push(Paint::Faint, format!("{name:<9}"));
+    for (paint, text) in pieces {
+        line.push(paint, text);
+    }
+    line.keep_whole();
+    line.write(out, style)
+}
+
 /// Rows in columns, each as wide as its widest cell; the last one is cut at the edge of the terminal.
 pub(crate) fn table(
     out: &mut impl Write,

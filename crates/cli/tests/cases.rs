@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use nopickle_formats::archive::{self, Compression, Source};
 use nopickle_formats::skops::{self, ArrayData};
-use nopickle_formats::{Error, Graph, Limits, Node, NodeId, Policy, Role};
+use nopickle_formats::{Error, FORMATS, Graph, Limits, Node, NodeId, Policy, Role, lightgbm};
 use serde_json::Value;
 
 struct Ran {
@@ -396,10 +396,18 @@ fn support_lists_the_tables_of_the_library() {
             .map(|item| item.as_str().unwrap().to_owned())
             .collect()
     };
+    let formats = answer["formats"].as_array().unwrap();
+    let names: Vec<&Value> = formats.iter().map(|format| &format["name"]).collect();
     assert_eq!(
-        texts(&answer["formats"][0]["node_kinds"]),
+        names,
+        FORMATS.iter().map(|row| row.name).collect::<Vec<_>>()
+    );
+    let skops = formats.iter().find(|row| row["name"] == "skops").unwrap();
+    assert_eq!(
+        texts(&skops["node_kinds"]),
         skops::node_kinds().collect::<Vec<_>>()
     );
+    assert_eq!(skops["protocols"].as_array().unwrap().len(), 3);
     assert_eq!(
         texts(&answer["verified_classes"]),
         nopickle_formats::verified_classes().collect::<Vec<_>>()
@@ -542,6 +550,90 @@ fn json_is_as_its_schema_says() {
     );
 }
 
+fn booster(name: &str) -> PathBuf {
+    root("cases/boosters").join(format!("lightgbm_{name}.lgb"))
+}
+
+#[test]
+fn inspect_shows_what_a_booster_says() {
+    let file = booster("4.7.0_multi");
+    let ran = nopickle(&["inspect", text(&file)]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    for words in [
+        "\nformat   lightgbm v4\n",
+        "\nholds    12 trees for 4 features, 3 scores for each row\n",
+        "\ntrained  for multiclassova num_class:3 sigmoid:1\n",
+        "\ncolumns  Column_0 Column_1 Column_2 Column_3\n",
+        "\nnames    none: nothing in it is imported\n",
+        "\nanswer   trusted and verified: the values of lightgbm.basic.Booster were checked\n",
+    ] {
+        assert!(ran.out.contains(words), "{words}\n{}", ran.out);
+    }
+    let ran = nopickle(&["inspect", "--json", text(&file)]);
+    let answer = fits_schema("inspect.schema.json", &ran.out);
+    assert_eq!((&answer["format"], ran.code), (&"lightgbm".into(), 0));
+    assert_eq!(answer["booster"]["scores"], 3);
+    assert_eq!(answer["booster"]["trees"], 12);
+    assert_eq!(
+        answer["booster"]["objective"],
+        "multiclassova num_class:3 sigmoid:1"
+    );
+    assert_eq!(answer["bytes"], fs::metadata(&file).unwrap().len());
+    let hostile = root("cases/hostile/lightgbm/child_is_its_parent.lgb");
+    let ran = nopickle(&["inspect", "--json", text(&hostile)]);
+    let answer = fits_schema("inspect.schema.json", &ran.out);
+    assert_eq!((&answer["answer"], ran.code), (&"refused".into(), 1));
+    assert_eq!(answer["error"]["class"], "lightgbm.basic.Booster");
+    assert_eq!(answer["booster"], Value::Null);
+}
+
+#[test]
+fn content_decides_the_format_and_an_ending_must_fit_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let booster = fs::read(booster("4.7.0_binary")).unwrap();
+    for (name, bytes) in [
+        ("a.txt", booster.as_slice()),
+        ("b.LGB", &booster),
+        ("c.skops", &booster),
+        ("d.lgb", &model(&[], "plain")),
+        ("e.txt", b"tree\n"),
+        ("f", b"tree\nversion=v4\nand no more\n"),
+    ] {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let ran = nopickle(&["audit", "--json", text(folder.path())]);
+    let answer = fits_schema("audit.schema.json", &ran.out);
+    let answers = answer["files"].as_array().unwrap().iter();
+    let answers: Vec<(&str, &str)> = answers
+        .map(|file| {
+            let name = file["file"].as_str().unwrap().rsplit('/').next().unwrap();
+            (name, file["answer"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        answers,
+        [
+            ("a.txt", "trusted and verified"),
+            ("b.LGB", "trusted and verified"),
+            ("c.skops", "could not answer"),
+            ("d.lgb", "could not answer"),
+            ("f", "could not answer"),
+        ]
+    );
+    assert_eq!((ran.code, &answer["summary"]["skipped"]), (2, &1.into()));
+    // A file that is named is always read; what no format knows, as skops.
+    let named = folder.path().join("e.txt");
+    assert_eq!(nopickle(&["audit", text(&named)]).code, 2);
+}
+
+#[test]
+fn all_boosters_of_the_cases_are_trusted_and_verified() {
+    let ran = nopickle(&["audit", "--json", text(&root("cases/boosters"))]);
+    let answer = fits_schema("audit.schema.json", &ran.out);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(answer["summary"]["trusted"].as_u64() > Some(50));
+}
+
 #[test]
 fn all_models_of_the_cases_are_trusted_and_verified() {
     // What MLflow wrote beside them has classes of its own.
@@ -592,6 +684,10 @@ fn inspect_shows_every_kind_of_model() {
 
 /// What the library says of a file.
 fn library(path: &Path, mut limits: Limits) -> Result<(), Error> {
+    if path.extension().is_some_and(|ending| ending == "lgb") {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        return lightgbm::read(&fs::read(path)?, name, &limits).map(|_| ());
+    }
     let mut archive = archive::open(Source::File(fs::File::open(path)?), &mut limits)?;
     let graph = skops::read(&mut archive, &mut limits)?;
     graph
@@ -671,10 +767,12 @@ fn the_command_says_of_hostile_files_what_the_library_says() {
                 "{}",
                 ran.out
             ),
-            // The reason stands at the object that it is about, however deep.
+            // The reason stands at the object that it is about, however deep; a booster is one.
             1 => assert!(
                 ran.out.contains("answer   refused: ")
-                    && (ran.out.contains("  refused: ") || ran.out.contains("  not trusted")),
+                    && (ran.out.contains("  refused: ")
+                        || ran.out.contains("  not trusted")
+                        || ran.out.contains("format   lightgbm")),
                 "{}\n{}",
                 path.display(),
                 ran.out

@@ -4,6 +4,7 @@
 pub mod archive;
 mod dtype;
 mod error;
+mod formats;
 mod graph;
 pub mod lightgbm;
 mod limits;
@@ -15,6 +16,7 @@ mod verify;
 
 pub use dtype::{DType, Field, Kind};
 pub use error::{Error, Location, Refused, Untrusted};
+pub use formats::{Booster, FORMATS, Format, Read, SNIFFED};
 pub use graph::{
     ArrayId, GlobalId, Graph, Items, Node, NodeId, Outline, Plain, Reference, Role, Row, Step,
     Text, bytes_label,

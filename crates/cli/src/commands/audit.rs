@@ -1,7 +1,6 @@
 //! `nopickle audit`: whether models would load.
 
-use std::fs::File;
-use std::io::{self, IsTerminal as _, Read, Seek, SeekFrom, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -141,8 +140,8 @@ pub(crate) fn run(args: &Audit) -> io::Result<u8> {
 /// Says what counts as a model.
 fn hint_for_nothing(files: &[PathBuf]) -> io::Result<()> {
     let first = files.first().map_or(Path::new("."), PathBuf::as_path);
-    let hint = "in a folder, files that end in .skops and zip files with a schema.json are audited; \
-                name any other file itself: `nopickle audit FILE/model`";
+    let hint = "in a folder, files are audited that a reader knows by their ending or by their content, see \
+                `nopickle support`; name any other file itself: `nopickle audit FILE/model`";
     output::hint(hint, first)
 }
 
@@ -163,37 +162,16 @@ fn words(summary: &Summary) -> String {
 /// The answer for a file; `None` for one that was found in a folder and is no model.
 fn answer(target: &Target, policy: &Policy, limits: &Limits) -> Option<Result<(), Error>> {
     let answer = || -> Result<Option<()>, Error> {
-        let mut file = model::open(&target.path)?;
-        if !target.named && !has_ending(&target.path) && !names_schema(&mut file, limits.clone())? {
-            return Ok(None);
-        }
-        model::decide(&file, policy, limits.clone()).map(Some)
+        let path = &target.path;
+        let mut file = model::open(path)?;
+        let format = match model::reader(&mut file, path, limits)? {
+            Some(format) => format,
+            None if target.named => model::usual(),
+            None => return Ok(None),
+        };
+        model::decide(&file, path, format, policy, limits.clone()).map(Some)
     };
     answer().transpose()
-}
-
-fn has_ending(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|ending| ending.eq_ignore_ascii_case("skops"))
-}
-
-/// Whether a file is a zip with a `schema.json`, or a damaged one that names it near its end. What is neither
-/// is refused by every load, so that passing over it approves of nothing.
-fn names_schema(file: &mut File, mut limits: Limits) -> io::Result<bool> {
-    const NEAR: u64 = 1 << 20;
-    let mut start = Vec::new();
-    file.take(2).read_to_end(&mut start)?;
-    if start != b"PK" {
-        return Ok(false);
-    }
-    if let Ok(archive) = model::entries(file, &mut limits) {
-        return Ok(archive.find("schema.json").is_some());
-    }
-    let length = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(length.saturating_sub(NEAR)))?;
-    let mut end = Vec::new();
-    file.take(NEAR).read_to_end(&mut end)?;
-    Ok(end.windows(11).any(|window| window == b"schema.json"))
 }
 
 /// The files to look at, folders walked, in the order of their names.

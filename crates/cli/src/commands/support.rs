@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use nopickle_formats::{Role, default_names, skops, verified_classes};
+use nopickle_formats::{FORMATS, Read, Role, default_names, skops, verified_classes};
 use serde::Serialize;
 
 use crate::args::Support;
@@ -22,7 +22,7 @@ pub(crate) fn role(role: Role) -> &'static str {
 #[derive(Serialize)]
 struct Answer {
     version: &'static str,
-    formats: [Format; 1],
+    formats: Vec<Format>,
     verified_classes: Vec<&'static str>,
     trusted: BTreeMap<&'static str, usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -32,7 +32,12 @@ struct Answer {
 #[derive(Serialize)]
 struct Format {
     name: &'static str,
+    about: &'static str,
+    endings: &'static [&'static str],
+    /// Of skops alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     protocols: Vec<i64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     node_kinds: Vec<&'static str>,
 }
 
@@ -52,11 +57,7 @@ pub(crate) fn run(args: &Support) -> io::Result<u8> {
         let names = default_names().iter().filter(|_| args.names);
         let answer = Answer {
             version: env!("CARGO_PKG_VERSION"),
-            formats: [Format {
-                name: "skops",
-                protocols: skops::PROTOCOLS.collect(),
-                node_kinds: skops::node_kinds().collect(),
-            }],
+            formats: FORMATS.iter().map(format).collect(),
             verified_classes: verified_classes().collect(),
             trusted,
             names: names
@@ -77,13 +78,17 @@ pub(crate) fn run(args: &Support) -> io::Result<u8> {
         return Ok(exit::FINE);
     }
     writeln!(out, "nopickle {}", env!("CARGO_PKG_VERSION"))?;
-    let (first, last) = (skops::PROTOCOLS.start(), skops::PROTOCOLS.end());
+    writeln!(out, "\nFormats of files: {}", FORMATS.len())?;
+    for format in FORMATS {
+        let endings: Vec<String> = format.endings.iter().map(|end| format!(".{end}")).collect();
+        writeln!(out, "  {} ({})", format.about, endings.join(", "))?;
+    }
+    let kinds: Vec<&str> = skops::node_kinds().collect();
     writeln!(
         out,
-        "\nskops, read and written: protocols {first} to {last} are read, {last} is written"
+        "\nKinds of nodes of skops that are read: {}",
+        kinds.len()
     )?;
-    let kinds: Vec<&str> = skops::node_kinds().collect();
-    writeln!(out, "\nKinds of nodes that are read: {}", kinds.len())?;
     fold(out, &kinds)?;
     let classes: Vec<&str> = verified_classes().collect();
     writeln!(
@@ -126,6 +131,17 @@ pub(crate) fn run(args: &Support) -> io::Result<u8> {
         )?;
     }
     Ok(exit::FINE)
+}
+
+fn format(format: &nopickle_formats::Format) -> Format {
+    let is_skops = matches!(format.read, Read::Graph(_));
+    Format {
+        name: format.name,
+        about: format.about,
+        endings: format.endings,
+        protocols: skops::PROTOCOLS.filter(|_| is_skops).collect(),
+        node_kinds: skops::node_kinds().filter(|_| is_skops).collect(),
+    }
 }
 
 /// Names one behind the other, in lines of at most 96 letters.

@@ -1,5 +1,6 @@
 //! `nopickle inspect`: what is in a model.
 
+mod booster;
 mod json;
 mod tree;
 
@@ -9,7 +10,9 @@ use std::io::{self, Write};
 
 use nopickle_formats::archive::Archive;
 use nopickle_formats::skops::{self, Head, Looked};
-use nopickle_formats::{Error, Graph, Limits, NodeId, Policy, Role, Untrusted, verified_classes};
+use nopickle_formats::{
+    Error, Format, Graph, Limits, NodeId, Policy, Read, Role, Untrusted, verified_classes,
+};
 
 use crate::args::Inspect;
 use crate::exit;
@@ -85,21 +88,31 @@ struct Used {
 }
 
 pub(crate) fn run(args: &Inspect) -> io::Result<u8> {
-    let (seen, mut archive) = match see(args) {
-        Ok(seen) => seen,
-        Err(error) => {
-            output::complain(&args.file, &error)?;
-            return Ok(exit::tell(&error).code);
-        }
-    };
+    let shown = open(args).and_then(|(file, format)| {
+        Ok(match format.read {
+            Read::Graph(_) => {
+                let (seen, mut archive) = see(args, &file)?;
+                show(args, &seen, &mut archive)
+            }
+            Read::Booster(read) => booster::show(args, &booster::see(args, &file, format, read)?),
+        })
+    });
+    shown.unwrap_or_else(|error| {
+        output::complain(&args.file, &error)?;
+        Ok(exit::tell(&error).code)
+    })
+}
+
+/// Shows a model that was read, and returns the exit status.
+fn show(args: &Inspect, seen: &Seen, archive: &mut Archive<'_>) -> io::Result<u8> {
     let out = &mut io::BufWriter::new(io::stdout().lock());
     if args.json {
-        json::write(out, args, &seen, &mut archive)?;
+        json::write(out, args, seen, archive)?;
     } else {
         let style = Style::of_stdout(&args.colour);
-        header(out, style, args, &seen, &archive)?;
-        names(out, style, args.all, &seen)?;
-        tree::write(out, style, args, &seen, &mut archive)?;
+        header(out, style, args, seen, archive)?;
+        names(out, style, args.all, seen)?;
+        tree::write(out, style, args, seen, archive)?;
     }
     out.flush()?;
     match &seen.problem {
@@ -113,11 +126,16 @@ pub(crate) fn run(args: &Inspect) -> io::Result<u8> {
     Ok(seen.code())
 }
 
-/// Reads a file and decides about it.
-fn see(args: &Inspect) -> Result<(Seen, Archive<'static>), Error> {
-    let file = model::open(&args.file)?;
+fn open(args: &Inspect) -> Result<(File, &'static Format), Error> {
+    let mut file = model::open(&args.file)?;
+    let format = model::reader(&mut file, &args.file, &args.limits.limits())?;
+    Ok((file, format.unwrap_or_else(model::usual)))
+}
+
+/// Reads an archive and decides about it.
+fn see(args: &Inspect, file: &File) -> Result<(Seen, Archive<'static>), Error> {
     let (policy, limits) = (args.trust.policy(), args.limits.limits());
-    let (mut archive, graph) = read(&file, &limits)?;
+    let (mut archive, graph) = read(file, &limits)?;
     let head = skops::head(&mut archive, &mut limits.clone())?;
     let names = names_of(&graph, &policy);
     let refused = graph.untrusted(&policy);
@@ -136,7 +154,7 @@ fn see(args: &Inspect) -> Result<(Seen, Archive<'static>), Error> {
             .map_err(Error::from)
             .and_then(|trusted| trusted.verify(&mut archive, &mut limits.clone()));
         let problem = answer.err().map(Problem::Error);
-        (read(&file, &limits)?.1, problem)
+        (read(file, &limits)?.1, problem)
     };
     let mut untrusted = HashMap::<NodeId, Vec<usize>>::new();
     if let Some(Problem::Error(Error::Untrusted(_))) = &problem {
@@ -214,15 +232,8 @@ fn header(
     archive: &Archive<'_>,
 ) -> io::Result<()> {
     let entries = archive.entries();
-    let mut field = |name: &str, pieces: Vec<(Paint, String)>| {
-        let mut line = Line::default();
-        line.push(Paint::Faint, format!("{name:<9}"));
-        for (paint, text) in pieces {
-            line.push(paint, text);
-        }
-        line.keep_whole();
-        line.write(out, style)
-    };
+    let mut field =
+        |name: &str, pieces: Vec<(Paint, String)>| output::field(out, style, name, pieces);
     field("file", vec![(Paint::Strong, output::path(&args.file))])?;
     let writer = seen
         .head
