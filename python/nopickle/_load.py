@@ -30,21 +30,16 @@ SWITCH = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 
 
 def pickle_allowed() -> bool:
-    """Return what the switch says: unset is true, as in MLflow.
+    """Return whether pickles are loaded: what the switch and the policy of the process say, the stricter of the two.
 
     Raises
     ------
     MlflowException
-        If it is neither true, 1, yes nor false, 0, no, in any case.
+        If the switch is neither true, 1, yes nor false, 0, no, in any case.
+    nopickle.exceptions.PolicyError
+        If the policy file can't be used.
     """
-    value = os.environ.get(SWITCH, "true").strip().lower()
-    if value in ("true", "1", "yes"):
-        return True
-    if value in ("false", "0", "no"):
-        return False
-    raise MlflowException(
-        f"{SWITCH} is {value!r}; it can be true, 1, yes, false, 0 or no", "INVALID_PARAMETER_VALUE"
-    )
+    return _rust.Policy.from_environment().pickle
 
 
 @contextlib.contextmanager

@@ -1,9 +1,11 @@
 """The Rust half of nopickle; its modules and the `nopickle` command are made of these functions."""
 
 from os import PathLike
+from pathlib import Path
 from typing import Any, final
 
 __all__ = [
+    "Policy",
     "TrackingStore",
     "__version__",
     "cli",
@@ -36,6 +38,22 @@ __all__ = [
 ]
 
 __version__: str
+
+@final
+class Policy:
+    def __new__(cls, path: str | PathLike[str] | None = None) -> Policy: ...
+    @staticmethod
+    def from_environment() -> Policy: ...
+    @property
+    def pickle(self) -> bool: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def extend(self) -> bool: ...
+    @property
+    def files(self) -> list[Path]: ...
+    def grants(self, name: str, role: str = "call") -> bool: ...
+    def reason(self, name: str, role: str = "call") -> str: ...
 
 @final
 class TrackingStore:

@@ -17,6 +17,7 @@ __all__ = [
     "MalformedModelError",
     "MlflowException",
     "NopickleError",
+    "PolicyError",
     "ResourceExistsError",
     "ResourceNotFoundError",
     "StoreError",
@@ -38,6 +39,10 @@ class MalformedModelError(NopickleError, ValueError):
 
 class UnsupportedModelError(NopickleError, ValueError):
     """The file is well formed and holds something that this nopickle, or the installed libraries, can't read."""
+
+
+class PolicyError(NopickleError, ValueError):
+    """The policy file can't be read or breaks a rule, so nothing is loaded: mend it."""
 
 
 class LimitExceededError(NopickleError, ValueError):

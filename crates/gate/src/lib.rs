@@ -5,5 +5,9 @@
 
 #![forbid(unsafe_code)]
 
+mod error;
 pub mod policy;
 pub mod signing;
+
+pub use error::Error;
+pub use policy::Policy;

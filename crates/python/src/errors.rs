@@ -1,6 +1,7 @@
 //! Errors as Python exceptions: one match, no wildcard.
 
 use nopickle_formats::{Error, Untrusted};
+use nopickle_gate::Error as GateError;
 use nopickle_tracking::Error as TrackingError;
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -38,6 +39,25 @@ pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
         }
     };
     exception(py, name, error.to_string())
+}
+
+/// The Python exception for a model that is not opened.
+pub(crate) fn raise_gate(py: Python<'_>, error: GateError) -> PyErr {
+    match error {
+        GateError::Policy { .. } => exception(py, "PolicyError", error.to_string()),
+        GateError::Switch { .. } => invalid(py, &error.to_string()),
+        GateError::Model(error) => raise(py, error),
+    }
+}
+
+/// An `MlflowException` with the code of a wrong argument.
+fn invalid(py: Python<'_>, message: &str) -> PyErr {
+    let make = || -> PyResult<PyErr> {
+        let code = "INVALID_PARAMETER_VALUE";
+        let error = class(py, "MlflowException")?.call1((message, code))?;
+        Ok(PyErr::from_value(error))
+    };
+    make().unwrap_or_else(|error| error)
 }
 
 /// `UntrustedTypesError`, which carries the names.

@@ -6,6 +6,7 @@ mod lightgbm;
 mod materialize;
 mod memory;
 mod mlflow;
+mod policy;
 mod skops;
 mod tracking;
 
@@ -24,6 +25,7 @@ fn cli(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
 #[pymodule(gil_used = true)]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<policy::PyPolicy>()?;
     module.add_function(wrap_pyfunction!(skops::grantable, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_check, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_dump, module)?)?;

@@ -1,6 +1,6 @@
 //! What is trusted, and the type that proves that it was asked.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::OnceLock;
 
 use crate::error::{Refused, Untrusted};
@@ -44,14 +44,27 @@ pub fn default_names() -> &'static [(&'static str, Role)] {
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    added: HashSet<String>,
+    types: HashMap<String, Role>,
+    functions: HashSet<String>,
     requested: HashSet<String>,
 }
 
 impl Policy {
-    /// Trusts a name for every role.
+    /// Trusts a name for every role, as a class and as a function.
     pub fn trust(&mut self, name: &str) {
-        self.added.insert(name.to_owned());
+        self.trust_type(name, Role::Call);
+        self.trust_function(name);
+    }
+
+    /// Trusts a class for a role, and the ones before it.
+    pub fn trust_type(&mut self, name: &str, role: Role) {
+        let granted = self.types.entry(name.to_owned()).or_insert(role);
+        *granted = (*granted).max(role);
+    }
+
+    /// Trusts a function: as a value, and to be called. No object is made of it without a call.
+    pub fn trust_function(&mut self, name: &str) {
+        self.functions.insert(name.to_owned());
     }
 
     /// Grants a class that the model itself asks for, unless it is of a package that the default list
@@ -82,7 +95,19 @@ impl Policy {
 
     /// Whether a name may be used in a role. Each role includes the ones before it.
     pub fn grants(&self, name: &str, role: Role) -> bool {
-        self.added.contains(name) || default_role(name).is_some_and(|granted| granted >= role)
+        self.grants_as(name, role, None)
+    }
+
+    /// Whether a name may be used in a role: as a function, as a class, or as either where `None`.
+    fn grants_as(&self, name: &str, role: Role, function: Option<bool>) -> bool {
+        let class = || self.types.get(name).is_some_and(|&granted| granted >= role);
+        let called = || role != Role::Instance && self.functions.contains(name);
+        default_role(name).is_some_and(|granted| granted >= role)
+            || match function {
+                Some(true) => called(),
+                Some(false) => class(),
+                None => class() || called(),
+            }
     }
 
     /// Why a name is granted: `default`, `added`, `requested` (for a class), or `None` where it is not.
@@ -90,7 +115,7 @@ impl Policy {
         if default_role(name).is_some_and(|granted| granted >= role) {
             return Some("default");
         }
-        if self.added.contains(name) {
+        if self.grants(name, role) {
             return Some("added");
         }
         self.requested.contains(name).then_some("requested")
@@ -129,13 +154,15 @@ impl Graph {
     /// Every name that the policy refuses, sorted, each with the first place that asks for it.
     pub fn untrusted(&self, policy: &Policy) -> Vec<Refused> {
         // Few names stand behind many references: decide each name once per role.
-        let mut decided: Vec<[Option<bool>; 3]> = vec![[None; 3]; self.global_count()];
+        let mut decided: Vec<[Option<bool>; 4]> = vec![[None; 4]; self.global_count()];
         let mut refused = BTreeMap::<&str, u64>::new();
         for reference in self.references() {
-            let slot = match reference.role {
-                Role::Value => 0,
-                Role::Instance => 1,
-                Role::Call => 2,
+            let (slot, function) = match (reference.role, self.node(reference.node)) {
+                (Role::Value, Node::Function(_)) => (0, Some(true)),
+                // A node for classes may hold a function that is built in, and both can be called.
+                (Role::Value, _) => (1, None),
+                (Role::Instance, _) => (2, Some(false)),
+                (Role::Call, _) => (3, None),
             };
             let name = self.name(reference.global);
             let Some(known) = decided
@@ -144,7 +171,8 @@ impl Graph {
             else {
                 continue;
             };
-            let granted = *known.get_or_insert_with(|| policy.grants(name, reference.role));
+            let granted =
+                *known.get_or_insert_with(|| policy.grants_as(name, reference.role, function));
             let asked = || policy.grants_request(name) && self.is_class_reference(reference);
             if !granted && !asked() {
                 let place = self.place(reference.node);
@@ -249,6 +277,37 @@ mod tests {
         assert!(
             !policy.grants("mine.Scaler", Role::Instance),
             "only where the node is looked at"
+        );
+    }
+
+    #[test]
+    fn a_class_grants_no_function_and_a_function_no_object() {
+        let graph = |node: fn(crate::graph::GlobalId) -> Node, role| {
+            let mut graph = Graph::new("schema.json");
+            let class = graph.global("mine", "Name").unwrap();
+            let node = graph.push(node(class), 0).unwrap();
+            graph.refer(class, role, node);
+            graph
+        };
+        let (mut class, mut function) = (Policy::default(), Policy::default());
+        class.trust_type("mine.Name", Role::Instance);
+        function.trust_function("mine.Name");
+        type Make = fn(crate::graph::GlobalId) -> Node;
+        let rows: [(Make, Role, bool, bool); 4] = [
+            (Node::Function, Role::Value, false, true),
+            (Node::Global, Role::Value, true, true),
+            (Node::Global, Role::Instance, true, false),
+            (Node::Global, Role::Call, false, true),
+        ];
+        for (node, role, by_class, by_function) in rows {
+            let granted = |policy| graph(node, role).untrusted(policy).is_empty();
+            assert_eq!(granted(&class), by_class, "{role:?}");
+            assert_eq!(granted(&function), by_function, "{role:?}");
+        }
+        class.trust_type("mine.Name", Role::Value);
+        assert!(
+            class.grants("mine.Name", Role::Instance),
+            "the larger role stays"
         );
     }
 

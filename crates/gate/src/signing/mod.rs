@@ -1,1 +1,1 @@
-//! `model.sig`: OpenSSF Model Signing v1.0.
+//! `model.sig`: `OpenSSF` Model Signing v1.0.
