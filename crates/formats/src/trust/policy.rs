@@ -282,6 +282,7 @@ mod tests {
 
     #[test]
     fn a_class_grants_no_function_and_a_function_no_object() {
+        type Make = fn(crate::graph::GlobalId) -> Node;
         let graph = |node: fn(crate::graph::GlobalId) -> Node, role| {
             let mut graph = Graph::new("schema.json");
             let class = graph.global("mine", "Name").unwrap();
@@ -292,7 +293,6 @@ mod tests {
         let (mut class, mut function) = (Policy::default(), Policy::default());
         class.trust_type("mine.Name", Role::Instance);
         function.trust_function("mine.Name");
-        type Make = fn(crate::graph::GlobalId) -> Node;
         let rows: [(Make, Role, bool, bool); 4] = [
             (Node::Function, Role::Value, false, true),
             (Node::Global, Role::Value, true, true),

@@ -29,6 +29,10 @@ impl Date {
     }
 
     /// The day that is so many days after 1970-01-01.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "days of the clock: at most 2^64 / 86,400, and no number of a file"
+    )]
     fn of_days(days: u64) -> Self {
         // Years that start in March, in runs of 400: 146,097 days each.
         let shifted = days + 719_468;

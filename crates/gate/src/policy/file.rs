@@ -220,8 +220,14 @@ impl Text<'_> {
 
     fn place(&self, span: &Range<usize>) -> (u64, u64) {
         let before = self.text.get(..span.start).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        let line = before.matches('\n').count().saturating_add(1);
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or("")
+            .chars()
+            .count()
+            .saturating_add(1);
         let number = |found: usize| u64::try_from(found).unwrap_or(u64::MAX);
         (number(line), number(column))
     }
