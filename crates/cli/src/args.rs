@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use nopickle_formats::{Limits, Policy};
 
+use crate::report::Form;
+
 const STATUS: &str = "Exit status:
   0  trusted and verified
   1  refused: an untrusted name, or a value that native code must not see
@@ -20,6 +22,7 @@ Examples:
   nopickle inspect model.skops
   nopickle inspect model.skops --depth 2
   nopickle inspect model.skops --trust mypackage.features.WeekdayEncoder
+  nopickle inspect model.skops --html --output model.html
   nopickle inspect model.skops --json | jq '.names[] | select(.trust == null)'";
 
 const AUDIT: &str = "Exit status:
@@ -31,6 +34,7 @@ Examples:
   nopickle audit model.skops
   nopickle audit incoming/ --quiet
   nopickle audit incoming/ --trust mypackage.features.WeekdayEncoder
+  nopickle audit incoming/ --sarif --output audit.sarif
   nopickle audit incoming/ --json | jq -r '.files[] | select(.answer == \"refused\") | .file'";
 
 const SUPPORT: &str = "Examples:
@@ -210,9 +214,8 @@ pub(crate) struct Push {
 pub(crate) struct Inspect {
     /// The model: a .skops file, or a booster in its own format
     pub(crate) file: PathBuf,
-    /// Print one JSON document, as docs/formats/inspect.schema.json describes it; nothing is left out
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
     /// Show objects down to this depth only; 0 is the model itself
     #[arg(long, value_name = "N")]
     pub(crate) depth: Option<usize>,
@@ -237,9 +240,8 @@ pub(crate) struct Audit {
     /// Models, and folders to walk; links in folders are not followed, files that are no models are counted
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Print one JSON document, as docs/formats/audit.schema.json describes it
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
     /// Print only files that are refused or could not be answered; no hints, no summary
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -261,6 +263,34 @@ pub(crate) struct Support {
     /// Print one JSON document; with --names it holds the names
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How the answer is written, and where to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FormArgs {
+    /// Print one JSON document: docs/formats/audit.schema.json, inspect.schema.json
+    #[arg(long, conflicts_with_all = ["sarif", "html"])]
+    json: bool,
+    /// Print what was found as SARIF 2.1.0
+    #[arg(long, conflicts_with = "html")]
+    sarif: bool,
+    /// Print one HTML page that needs no network and no script
+    #[arg(long)]
+    html: bool,
+    /// Write the answer to this file; it stands there whole or not at all
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+impl FormArgs {
+    pub(crate) fn form(&self) -> Form {
+        match self {
+            Self { json: true, .. } => Form::Json,
+            Self { sarif: true, .. } => Form::Sarif,
+            Self { html: true, .. } => Form::Html,
+            Self { .. } => Form::Text,
+        }
+    }
 }
 
 /// When to use colour.

@@ -10,6 +10,9 @@ pub(crate) const REFUSED: u8 = 1;
 /// Damaged, unsupported, over a limit, not readable.
 pub(crate) const UNANSWERED: u8 = 2;
 
+/// What to do next where --no-arrays left the values out.
+pub(crate) const LEFT_UNVERIFIED: &str = "leave out --no-arrays to have the values verified";
+
 /// An exit status in words.
 pub(crate) fn words(code: u8) -> &'static str {
     match code {

@@ -9,6 +9,7 @@ mod commands;
 mod exit;
 mod model;
 mod output;
+mod report;
 mod transfer;
 
 use std::ffi::OsString;

@@ -89,6 +89,16 @@ impl Line {
         self.pieces.push((paint, text.into()));
     }
 
+    /// The pieces of another line behind those of this one.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.pieces.extend(other.pieces);
+        self.whole |= other.whole;
+    }
+
+    pub(crate) fn pieces(&self) -> &[(Paint, String)] {
+        &self.pieces
+    }
+
     /// Keeps the line from being cut at the edge of the terminal.
     pub(crate) fn keep_whole(&mut self) {
         self.whole = true;
@@ -234,7 +244,12 @@ pub(crate) fn complain(file: &Path, error: &Error) -> io::Result<()> {
 
 /// Says on stderr what to do next with a file.
 pub(crate) fn hint(hint: &str, file: &Path) -> io::Result<()> {
-    writeln!(io::stderr(), "hint: {}", hint.replace("FILE", &shell(file)))
+    writeln!(io::stderr(), "hint: {}", hint_words(hint, file))
+}
+
+/// A hint with the file in it.
+pub(crate) fn hint_words(hint: &str, file: &Path) -> String {
+    hint.replace("FILE", &shell(file))
 }
 
 /// Says on stderr what a store could not do, and what to do.

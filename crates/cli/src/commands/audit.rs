@@ -11,7 +11,8 @@ use serde::Serialize;
 use crate::args::Audit;
 use crate::exit;
 use crate::model;
-use crate::output::{self, ErrorJson, Line, Paint, Style, clean_name, counted};
+use crate::output::{self, ErrorJson, Line, Paint, Style, clean_name};
+use crate::report::{self, Answered, Form, Sink, Summary};
 
 /// A file to look at.
 struct Target {
@@ -23,16 +24,6 @@ struct Target {
     broken: Option<Error>,
 }
 
-/// How many files got which answer.
-#[derive(Default, Serialize)]
-struct Summary {
-    files: usize,
-    trusted: usize,
-    refused: usize,
-    unanswered: usize,
-    skipped: usize,
-}
-
 #[derive(Serialize)]
 struct FileJson {
     file: String,
@@ -41,15 +32,19 @@ struct FileJson {
 }
 
 pub(crate) fn run(args: &Audit) -> io::Result<u8> {
+    let mut out = Sink::open(args.form.output.as_deref())?;
     let mut summary = Summary::default();
     let targets = targets(&args.files, &mut summary.skipped);
     let bar = progress(&targets, args.quiet);
     let style = Style::of_stdout(&args.colour);
     let policy = args.trust.policy();
+    let form = args.form.form();
+    // What is shown whole at the end.
+    let mut models: Vec<Answered> = Vec::new();
     // Each hint once, with the first file that it is for.
     let mut hints: Vec<(&'static str, PathBuf)> = Vec::new();
-    if args.json {
-        io::stdout().write_all(b"{\"schema\":1,\"files\":[")?;
+    if form == Form::Json {
+        out.write_all(b"{\"schema\":1,\"files\":[")?;
     }
     for target in targets {
         bar.set_message(output::path(&target.path));
@@ -62,66 +57,37 @@ pub(crate) fn run(args: &Audit) -> io::Result<u8> {
             summary.skipped += 1;
             continue;
         };
-        let code = answer
-            .as_ref()
-            .err()
-            .map_or(exit::FINE, |error| exit::tell(error).code);
-        summary.files += 1;
-        match code {
-            exit::FINE => summary.trusted += 1,
-            exit::REFUSED => summary.refused += 1,
-            _ => summary.unanswered += 1,
-        }
-        let shown = bar.suspend(|| {
-            if args.json {
-                let comma = if summary.files == 1 { "\n" } else { ",\n" };
-                let line = FileJson {
-                    file: target.path.to_string_lossy().into_owned(),
-                    answer: exit::words(code),
-                    error: answer.as_ref().err().map(ErrorJson::new),
-                };
-                let out = &mut io::stdout().lock();
-                out.write_all(comma.as_bytes())?;
-                return serde_json::to_writer(out, &line).map_err(Into::into);
-            }
-            if args.quiet && code == exit::FINE {
-                return Ok(());
-            }
-            let mut line = Line::default();
-            line.keep_whole();
-            line.push(Paint::Plain, format!("{}: ", output::path(&target.path)));
-            line.push(Paint::answer(code), exit::words(code));
-            if let Err(error) = &answer {
-                line.push(
-                    Paint::Plain,
-                    format!(": {}", clean_name(&error.to_string())),
-                );
-            }
-            line.write(&mut io::stdout().lock(), style)
+        let model = Answered::new(target.path, answer);
+        summary.count(model.code());
+        let shown = bar.suspend(|| match form {
+            Form::Json => json_line(&mut out, &model, summary.files == 1),
+            Form::Text if args.quiet && model.code() == exit::FINE => Ok(()),
+            Form::Text => line(&model).write(&mut out, style),
+            Form::Sarif | Form::Html => Ok(()),
         });
         shown?;
-        if let Err(error) = &answer {
-            let hint = exit::tell(error).hint;
-            if !hints.iter().any(|(known, _)| *known == hint) {
-                hints.push((hint, target.path));
-            }
+        if let Some(hint) = model.hint()
+            && !hints.iter().any(|(known, _)| *known == hint)
+        {
+            hints.push((hint, model.file.clone()));
+        }
+        if matches!(form, Form::Sarif | Form::Html) {
+            models.push(model);
         }
     }
     bar.finish_and_clear();
-    if args.json {
-        let out = &mut io::stdout().lock();
-        out.write_all(b"\n],\"summary\":")?;
-        serde_json::to_writer(&mut *out, &summary)?;
-        out.write_all(b"}\n")?;
+    let code = summary.code();
+    match form {
+        Form::Text => {}
+        Form::Json => {
+            out.write_all(b"\n],\"summary\":")?;
+            serde_json::to_writer(&mut out, &summary)?;
+            out.write_all(b"}\n")?;
+        }
+        Form::Sarif => report::sarif::write(&mut out, &models, code)?,
+        Form::Html => report::html::audit(&mut out, &models, &summary)?,
     }
-    let code = match &summary {
-        Summary { files: 0, .. }
-        | Summary {
-            unanswered: 1.., ..
-        } => exit::UNANSWERED,
-        Summary { refused: 1.., .. } => exit::REFUSED,
-        Summary { .. } => exit::FINE,
-    };
+    out.finish()?;
     if summary.files == 0 {
         writeln!(io::stderr(), "error: could not answer: no model was found")?;
         hint_for_nothing(&args.files)?;
@@ -131,10 +97,34 @@ pub(crate) fn run(args: &Audit) -> io::Result<u8> {
             output::hint(hint, &path)?;
         }
         if summary.files + summary.skipped != 1 {
-            writeln!(io::stderr(), "{}", words(&summary))?;
+            writeln!(io::stderr(), "{}", summary.words())?;
         }
     }
     Ok(code)
+}
+
+fn json_line(out: &mut impl Write, model: &Answered, first: bool) -> io::Result<()> {
+    let line = FileJson {
+        file: model.file.to_string_lossy().into_owned(),
+        answer: exit::words(model.code()),
+        error: model.error.as_ref().map(ErrorJson::new),
+    };
+    out.write_all(if first { b"\n" } else { b",\n" })?;
+    serde_json::to_writer(out, &line).map_err(Into::into)
+}
+
+fn line(model: &Answered) -> Line {
+    let mut line = Line::default();
+    line.keep_whole();
+    line.push(Paint::Plain, format!("{}: ", output::path(&model.file)));
+    line.push(Paint::answer(model.code()), exit::words(model.code()));
+    if let Some(error) = &model.error {
+        line.push(
+            Paint::Plain,
+            format!(": {}", clean_name(&error.to_string())),
+        );
+    }
+    line
 }
 
 /// Says what counts as a model.
@@ -143,20 +133,6 @@ fn hint_for_nothing(files: &[PathBuf]) -> io::Result<()> {
     let hint = "in a folder, files are audited that a reader knows by their ending or by their content, see \
                 `nopickle support`; name any other file itself: `nopickle audit FILE/model`";
     output::hint(hint, first)
-}
-
-fn words(summary: &Summary) -> String {
-    let skipped = match summary.skipped {
-        0 => String::new(),
-        number => format!("; {} skipped", counted(number, "other file", "other files")),
-    };
-    format!(
-        "{}: {} trusted and verified, {} refused, {} could not be answered{skipped}",
-        counted(summary.files, "model", "models"),
-        output::count(summary.trusted as u64),
-        output::count(summary.refused as u64),
-        output::count(summary.unanswered as u64),
-    )
 }
 
 /// The answer for a file; `None` for one that was found in a folder and is no model.

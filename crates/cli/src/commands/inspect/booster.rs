@@ -6,10 +6,12 @@ use std::io::{self, Write};
 use nopickle_formats::{Booster, Error, Format, Limits};
 use serde::Serialize;
 
+use super::Pieces;
 use crate::args::Inspect;
 use crate::exit;
 use crate::model;
 use crate::output::{self, ErrorJson, Paint, Style, clean, clean_name, count, counted};
+use crate::report::Answered;
 
 /// Names of columns that are shown without `--all`.
 const SHOWN: usize = 12;
@@ -18,7 +20,9 @@ const SHOWN: usize = 12;
 pub(super) struct Seen {
     format: &'static Format,
     bytes: u64,
-    answer: Result<Booster, Error>,
+    /// What it says; none where it is refused.
+    booster: Option<Booster>,
+    pub(super) answered: Answered,
 }
 
 #[derive(Serialize)]
@@ -53,46 +57,32 @@ pub(super) fn see(
     format: &'static Format,
     read: fn(&[u8], &str, &Limits) -> Result<Booster, Error>,
 ) -> Result<Seen, Error> {
-    let answer = match model::booster(file, &args.file, read, &args.limits.limits()) {
+    let (booster, answer) = match model::booster(file, &args.file, read, &args.limits.limits()) {
         Err(error) if exit::tell(&error).code != exit::REFUSED => return Err(error),
-        answer => answer,
+        Err(error) => (None, Err(error)),
+        Ok(booster) => (Some(booster), Ok(())),
     };
     let bytes = file.metadata()?.len();
     Ok(Seen {
         format,
         bytes,
-        answer,
+        booster,
+        answered: Answered::new(args.file.clone(), answer),
     })
 }
 
-/// Shows it, and returns the exit status.
-pub(super) fn show(args: &Inspect, seen: &Seen) -> io::Result<u8> {
-    let error = seen.answer.as_ref().err();
-    let code = error.map_or(exit::FINE, |error| exit::tell(error).code);
-    let out = &mut io::BufWriter::new(io::stdout().lock());
-    if args.json {
-        json(out, args, seen, code)?;
-    } else {
-        text(out, args, seen, code)?;
-    }
-    out.flush()?;
-    if let Some(error) = error {
-        output::hint(exit::tell(error).hint, &args.file)?;
-    }
-    Ok(code)
-}
-
-fn json(out: &mut impl Write, args: &Inspect, seen: &Seen, code: u8) -> io::Result<()> {
+/// Writes what it says as JSON.
+pub(super) fn json(out: &mut impl Write, args: &Inspect, seen: &Seen) -> io::Result<()> {
     let document = Document {
         schema: 1,
         file: args.file.to_string_lossy().into_owned(),
         format: seen.format.name,
         bytes: seen.bytes,
-        answer: exit::words(code),
-        error: seen.answer.as_ref().err().map(ErrorJson::new),
+        answer: exit::words(seen.answered.code()),
+        error: seen.answered.error.as_ref().map(ErrorJson::new),
         names: [],
         rows: [],
-        booster: seen.answer.as_ref().ok().map(|booster| BoosterJson {
+        booster: seen.booster.as_ref().map(|booster| BoosterJson {
             class: booster.class,
             version: &booster.version,
             objective: booster.objective.as_deref(),
@@ -106,19 +96,43 @@ fn json(out: &mut impl Write, args: &Inspect, seen: &Seen, code: u8) -> io::Resu
     out.write_all(b"\n")
 }
 
-fn text(out: &mut impl Write, args: &Inspect, seen: &Seen, code: u8) -> io::Result<()> {
-    let style = Style::of_stdout(&args.colour);
-    let plain = |text: String| vec![(Paint::Plain, text)];
-    let mut field =
-        |name: &str, pieces: Vec<(Paint, String)>| output::field(out, style, name, pieces);
-    field("file", vec![(Paint::Strong, output::path(&args.file))])?;
-    let version = match &seen.answer {
-        Ok(booster) => format!(" {}", clean(&booster.version)),
-        Err(_) => String::new(),
+/// Writes what it says as text.
+pub(super) fn text(
+    out: &mut impl Write,
+    style: Style,
+    args: &Inspect,
+    seen: &Seen,
+) -> io::Result<()> {
+    let file = vec![(Paint::Strong, output::path(&args.file))];
+    output::field(out, style, "file", file)?;
+    for (name, pieces) in facts(args, seen) {
+        output::field(out, style, name, pieces)?;
+    }
+    let code = seen.answered.code();
+    let word = (Paint::answer(code), exit::words(code).to_owned());
+    output::field(out, style, "answer", vec![word, (Paint::Plain, why(seen))])
+}
+
+/// The reason of the answer.
+pub(super) fn why(seen: &Seen) -> String {
+    match (&seen.booster, &seen.answered.error) {
+        (Some(booster), _) => format!(": the values of {} were checked", booster.class),
+        (None, Some(error)) => format!(": {}", clean_name(&error.to_string())),
+        (None, None) => String::new(),
+    }
+}
+
+/// What the file is and says.
+pub(super) fn facts(args: &Inspect, seen: &Seen) -> Vec<(&'static str, Pieces)> {
+    let mut fields = Vec::new();
+    let mut field = |name, text: String| fields.push((name, vec![(Paint::Plain, text)]));
+    let version = match &seen.booster {
+        Some(booster) => format!(" {}", clean(&booster.version)),
+        None => String::new(),
     };
-    field("format", plain(format!("{}{version}", seen.format.name)))?;
-    field("size", plain(output::bytes(seen.bytes)))?;
-    if let Ok(booster) = &seen.answer {
+    field("format", format!("{}{version}", seen.format.name));
+    field("size", output::bytes(seen.bytes));
+    if let Some(booster) = &seen.booster {
         let number = |number: u64, one: &str, many: &str| {
             counted(usize::try_from(number).unwrap_or(usize::MAX), one, many)
         };
@@ -128,10 +142,10 @@ fn text(out: &mut impl Write, args: &Inspect, seen: &Seen, code: u8) -> io::Resu
             number(booster.features, "feature", "features"),
             number(booster.scores, "score", "scores"),
         );
-        field("holds", plain(holds))?;
+        field("holds", holds);
         let objective = booster.objective.as_deref();
         let objective = objective.map_or("a function of the user's own".into(), clean);
-        field("trained", plain(format!("for {objective}")))?;
+        field("trained", format!("for {objective}"));
         let names = &booster.feature_names;
         let shown = if args.all || names.len() <= SHOWN + 1 {
             names.len()
@@ -148,14 +162,9 @@ fn text(out: &mut impl Write, args: &Inspect, seen: &Seen, code: u8) -> io::Resu
             columns.push(format!("... {more} more, --all shows them"));
         }
         if !columns.is_empty() {
-            field("columns", plain(columns.join(" ")))?;
+            field("columns", columns.join(" "));
         }
     }
-    field("names", plain("none: nothing in it is imported".to_owned()))?;
-    let why = match &seen.answer {
-        Ok(booster) => format!(": the values of {} were checked", booster.class),
-        Err(error) => format!(": {}", clean_name(&error.to_string())),
-    };
-    let word = (Paint::answer(code), exit::words(code).to_owned());
-    field("answer", vec![word, (Paint::Plain, why)])
+    field("names", "none: nothing in it is imported".to_owned());
+    fields
 }

@@ -7,7 +7,7 @@ use nopickle_formats::skops::Looked;
 use nopickle_formats::{DType, Kind, Step};
 use serde::Serialize;
 
-use super::{Problem, Seen};
+use super::Seen;
 use crate::args::Inspect;
 use crate::commands::support;
 use crate::exit;
@@ -144,10 +144,7 @@ pub(super) fn write(
         objects: seen.graph.len(),
         arrays: seen.graph.array_count(),
         answer: exit::words(seen.code()),
-        error: match &seen.problem {
-            Some(Problem::Error(error)) => Some(ErrorJson::new(error)),
-            Some(Problem::NotVerified) | None => None,
-        },
+        error: seen.answered.error.as_ref().map(ErrorJson::new),
         names: names.collect(),
     };
     // The rows are written one by one behind the rest: there may be millions.
@@ -194,7 +191,7 @@ pub(super) fn write(
             shared: row.shared,
             verified: seen
                 .has_verifier(row.class())
-                .then_some(seen.problem.is_none()),
+                .then_some(seen.code() == exit::FINE),
             untrusted: untrusted
                 .iter()
                 .map(|&index| seen.names[index].name.as_str())

@@ -1,6 +1,7 @@
 //! `nopickle inspect`: what is in a model.
 
 mod booster;
+mod html;
 mod json;
 mod tree;
 
@@ -11,13 +12,14 @@ use std::io::{self, Write};
 use nopickle_formats::archive::Archive;
 use nopickle_formats::skops::{self, Head, Looked};
 use nopickle_formats::{
-    Error, Format, Graph, Limits, NodeId, Policy, Read, Role, Untrusted, verified_classes,
+    Error, Graph, Limits, NodeId, Policy, Read, Role, Untrusted, verified_classes,
 };
 
 use crate::args::Inspect;
 use crate::exit;
 use crate::model;
 use crate::output::{self, Line, Paint, Style, clean, clean_name, count, counted};
+use crate::report::{Answered, Form, Sink, sarif};
 
 /// A file that was read, and what was decided about it.
 struct Seen {
@@ -26,8 +28,7 @@ struct Seen {
     head: Head,
     verifiers: HashSet<&'static str>,
     graph: Graph,
-    /// Why it would not load; `None` where everything was trusted and verified.
-    problem: Option<Problem>,
+    answered: Answered,
     names: Vec<Used>,
     /// The names that are not trusted, by the node that asks for them.
     untrusted: HashMap<NodeId, Vec<usize>>,
@@ -35,20 +36,9 @@ struct Seen {
     broken: Option<(NodeId, &'static str)>,
 }
 
-enum Problem {
-    /// A rule, a name or a value is not as it must be.
-    Error(Error),
-    /// Nothing was verified, as was asked for.
-    NotVerified,
-}
-
 impl Seen {
     fn code(&self) -> u8 {
-        match &self.problem {
-            None => exit::FINE,
-            Some(Problem::Error(error)) => exit::tell(error).code,
-            Some(Problem::NotVerified) => exit::UNANSWERED,
-        }
+        self.answered.code()
     }
 
     fn has_verifier(&self, class: &str) -> bool {
@@ -57,7 +47,7 @@ impl Seen {
 
     /// Whether a class has a verifier, and all its objects in the model passed.
     fn verified(&self, class: &str) -> bool {
-        self.problem.is_none() && self.has_verifier(class)
+        self.code() == exit::FINE && self.has_verifier(class)
     }
 
     /// Whether a name is trusted because the caller says so.
@@ -87,49 +77,88 @@ struct Used {
     trust: Option<&'static str>,
 }
 
+/// A file that was read, by its format.
+enum Model {
+    Graph(Box<Seen>, Archive<'static>),
+    Booster(booster::Seen),
+}
+
+impl Model {
+    fn answered(&self) -> &Answered {
+        match self {
+            Self::Graph(seen, _) => &seen.answered,
+            Self::Booster(seen) => &seen.answered,
+        }
+    }
+}
+
 pub(crate) fn run(args: &Inspect) -> io::Result<u8> {
-    let shown = open(args).and_then(|(file, format)| {
-        Ok(match format.read {
-            Read::Graph(_) => {
-                let (seen, mut archive) = see(args, &file)?;
-                show(args, &seen, &mut archive)
-            }
-            Read::Booster(read) => booster::show(args, &booster::see(args, &file, format, read)?),
-        })
-    });
-    shown.unwrap_or_else(|error| {
-        output::complain(&args.file, &error)?;
-        Ok(exit::tell(&error).code)
-    })
-}
-
-/// Shows a model that was read, and returns the exit status.
-fn show(args: &Inspect, seen: &Seen, archive: &mut Archive<'_>) -> io::Result<u8> {
-    let out = &mut io::BufWriter::new(io::stdout().lock());
-    if args.json {
-        json::write(out, args, seen, archive)?;
-    } else {
-        let style = Style::of_stdout(&args.colour);
-        header(out, style, args, seen, archive)?;
-        names(out, style, args.all, seen)?;
-        tree::write(out, style, args, seen, archive)?;
-    }
+    let mut sink = Sink::open(args.form.output.as_deref())?;
+    let mut model = match open(args) {
+        Ok(model) => model,
+        Err(error) => return unseen(args, error, sink),
+    };
+    let mut out = io::BufWriter::new(&mut sink);
+    write(&mut out, args, &mut model)?;
     out.flush()?;
-    match &seen.problem {
-        Some(Problem::Error(error)) => output::hint(exit::tell(error).hint, &args.file)?,
-        Some(Problem::NotVerified) => output::hint(
-            "leave out --no-arrays to have the values verified",
-            &args.file,
-        )?,
-        None => {}
+    drop(out);
+    sink.finish()?;
+    let answered = model.answered();
+    if let Some(hint) = answered.hint() {
+        output::hint(hint, &args.file)?;
     }
-    Ok(seen.code())
+    Ok(answered.code())
 }
 
-fn open(args: &Inspect) -> Result<(File, &'static Format), Error> {
+fn write(out: &mut impl Write, args: &Inspect, model: &mut Model) -> io::Result<()> {
+    let style = Style::of_stdout(&args.colour);
+    match (args.form.form(), model) {
+        (Form::Sarif, model) => {
+            let answered = model.answered();
+            sarif::write(out, std::slice::from_ref(answered), answered.code())
+        }
+        (Form::Text, Model::Graph(seen, archive)) => {
+            header(out, style, args, seen, archive)?;
+            names(out, style, args.all, seen)?;
+            tree::write(out, style, args, seen, archive)
+        }
+        (Form::Json, Model::Graph(seen, archive)) => json::write(out, args, seen, archive),
+        (Form::Html, Model::Graph(seen, archive)) => html::write(out, args, seen, archive),
+        (Form::Text, Model::Booster(seen)) => booster::text(out, style, args, seen),
+        (Form::Json, Model::Booster(seen)) => booster::json(out, args, seen),
+        (Form::Html, Model::Booster(seen)) => {
+            let (facts, why) = (booster::facts(args, seen), booster::why(seen));
+            html::write_facts(out, &seen.answered, &facts, &why)
+        }
+    }
+}
+
+/// The answer where nothing of the file can be shown.
+fn unseen(args: &Inspect, error: Error, mut sink: Sink) -> io::Result<u8> {
+    output::complain(&args.file, &error)?;
+    let answered = Answered::new(args.file.clone(), Err(error));
+    let code = answered.code();
+    match args.form.form() {
+        Form::Text | Form::Json => return Ok(code),
+        Form::Sarif => sarif::write(&mut sink, std::slice::from_ref(&answered), code)?,
+        Form::Html => html::write_facts(&mut sink, &answered, &[], "")?,
+    }
+    sink.finish()?;
+    Ok(code)
+}
+
+/// Reads a file by the reader that its name or content asks for.
+fn open(args: &Inspect) -> Result<Model, Error> {
     let mut file = model::open(&args.file)?;
     let format = model::reader(&mut file, &args.file, &args.limits.limits())?;
-    Ok((file, format.unwrap_or_else(model::usual)))
+    let format = format.unwrap_or_else(model::usual);
+    Ok(match format.read {
+        Read::Graph(_) => {
+            let (seen, archive) = see(args, &file)?;
+            Model::Graph(Box::new(seen), archive)
+        }
+        Read::Booster(read) => Model::Booster(booster::see(args, &file, format, read)?),
+    })
 }
 
 /// Reads an archive and decides about it.
@@ -139,25 +168,30 @@ fn see(args: &Inspect, file: &File) -> Result<(Seen, Archive<'static>), Error> {
     let head = skops::head(&mut archive, &mut limits.clone())?;
     let names = names_of(&graph, &policy);
     let refused = graph.untrusted(&policy);
-    let (graph, problem) = if !refused.is_empty() {
+    let mut left_unverified = false;
+    let (graph, answer) = if !refused.is_empty() {
         let untrusted = Untrusted {
             entry: graph.entry().to_owned(),
             names: refused,
         };
-        (graph, Some(Problem::Error(untrusted.into())))
+        (graph, Err(untrusted.into()))
     } else if args.no_arrays {
-        (graph, Some(Problem::NotVerified))
+        left_unverified = true;
+        (graph, Ok(()))
     } else {
         // To be verified, the graph is used up: what is shown is read again.
         let answer = graph
             .trust(&policy)
             .map_err(Error::from)
             .and_then(|trusted| trusted.verify(&mut archive, &mut limits.clone()));
-        let problem = answer.err().map(Problem::Error);
-        (read(file, &limits)?.1, problem)
+        (read(file, &limits)?.1, answer.map(drop))
     };
     let mut untrusted = HashMap::<NodeId, Vec<usize>>::new();
-    if let Some(Problem::Error(Error::Untrusted(_))) = &problem {
+    let answered = Answered {
+        left_unverified,
+        ..Answered::new(args.file.clone(), answer)
+    };
+    if let Some(Error::Untrusted(_)) = &answered.error {
         for reference in graph.references() {
             let name = graph.name(reference.global);
             if !policy.grants(name, reference.role)
@@ -170,8 +204,8 @@ fn see(args: &Inspect, file: &File) -> Result<(Seen, Archive<'static>), Error> {
             }
         }
     }
-    let broken = match &problem {
-        Some(Problem::Error(Error::Unverified { at, what, .. })) => {
+    let broken = match &answered.error {
+        Some(Error::Unverified { at, what, .. }) => {
             let mut here = graph
                 .ids()
                 .filter(|&id| at.entry == graph.entry() && at.offset == Some(graph.place(id)));
@@ -185,7 +219,7 @@ fn see(args: &Inspect, file: &File) -> Result<(Seen, Archive<'static>), Error> {
         head,
         verifiers: verified_classes().collect(),
         graph,
-        problem,
+        answered,
         names,
         untrusted,
         broken,
@@ -223,6 +257,9 @@ fn names_of(graph: &Graph, policy: &Policy) -> Vec<Used> {
     names
 }
 
+/// Pieces of text, each in its colour.
+type Pieces = Vec<(Paint, String)>;
+
 /// What the file is, how large, and the answer.
 fn header(
     out: &mut impl Write,
@@ -231,10 +268,27 @@ fn header(
     seen: &Seen,
     archive: &Archive<'_>,
 ) -> io::Result<()> {
+    let mut fields = vec![("file", vec![(Paint::Strong, output::path(&args.file))])];
+    fields.extend(facts(seen, archive));
+    let (word, why) = answer(seen);
+    fields.push((
+        "answer",
+        vec![
+            (Paint::answer(seen.code()), word.to_owned()),
+            (Paint::Plain, why),
+        ],
+    ));
+    for (name, pieces) in fields {
+        output::field(out, style, name, pieces)?;
+    }
+    Ok(())
+}
+
+/// What the file is, and how large.
+fn facts(seen: &Seen, archive: &Archive<'_>) -> Vec<(&'static str, Pieces)> {
     let entries = archive.entries();
-    let mut field =
-        |name: &str, pieces: Vec<(Paint, String)>| output::field(out, style, name, pieces);
-    field("file", vec![(Paint::Strong, output::path(&args.file))])?;
+    let mut fields = Vec::new();
+    let mut field = |name, pieces| fields.push((name, pieces));
     let writer = seen
         .head
         .version
@@ -245,7 +299,7 @@ fn header(
         seen.head.protocol,
         clean(writer)
     );
-    field("format", vec![(Paint::Plain, text)])?;
+    field("format", vec![(Paint::Plain, text)]);
     let mut methods: Vec<&str> = entries
         .iter()
         .map(nopickle_formats::archive::Entry::method)
@@ -263,13 +317,13 @@ fn header(
         output::bytes(seen.head.schema_bytes),
         output::bytes(inside.saturating_sub(seen.head.schema_bytes)),
     );
-    field("size", vec![(Paint::Plain, text)])?;
+    field("size", vec![(Paint::Plain, text)]);
     let text = format!(
         "{}, {}",
         counted(seen.graph.len(), "object", "objects"),
         counted(seen.graph.array_count(), "array", "arrays")
     );
-    field("holds", vec![(Paint::Plain, text)])?;
+    field("holds", vec![(Paint::Plain, text)]);
     let of = |trust| seen.names.iter().filter(|name| name.trust == trust).count();
     let all = counted(seen.names.len(), "name of code", "names of code");
     let mut names = vec![match seen.names.len() {
@@ -294,36 +348,33 @@ fn header(
             format!(", {} not trusted", count(of(None) as u64)),
         ));
     }
-    field("names", names)?;
+    field("names", names);
+    fields
+}
+
+/// The answer in words, and its reason.
+fn answer(seen: &Seen) -> (&'static str, String) {
     let code = seen.code();
-    let (word, why) = match &seen.problem {
+    let (word, why) = match &seen.answered.error {
+        None if seen.answered.left_unverified => (
+            "trusted",
+            ", and not verified, as --no-arrays asks".to_owned(),
+        ),
         None => (exit::words(code), verified_words(seen)),
-        Some(Problem::Error(Error::Untrusted(untrusted))) => {
+        Some(Error::Untrusted(untrusted)) => {
             let names = counted(untrusted.names.len(), "name is", "names are");
             (
                 exit::words(code),
                 format!(": {names} not trusted; the values are not verified"),
             )
         }
-        Some(Problem::Error(error @ Error::Unverified { .. })) => {
-            (exit::words(code), format!(": {error}"))
-        }
-        Some(Problem::Error(error)) => (
+        Some(error @ Error::Unverified { .. }) => (exit::words(code), format!(": {error}")),
+        Some(error) => (
             exit::words(code),
             format!(": not verified, because {error}"),
         ),
-        Some(Problem::NotVerified) => (
-            "trusted",
-            ", and not verified, as --no-arrays asks".to_owned(),
-        ),
     };
-    field(
-        "answer",
-        vec![
-            (Paint::answer(code), word.to_owned()),
-            (Paint::Plain, clean_name(&why).into_owned()),
-        ],
-    )
+    (word, clean_name(&why).into_owned())
 }
 
 fn verified_words(seen: &Seen) -> String {
@@ -341,20 +392,49 @@ fn verified_words(seen: &Seen) -> String {
     }
 }
 
+/// What was decided about a name.
+fn decision(seen: &Seen, name: &Used) -> (Paint, &'static str) {
+    match name.trust {
+        None => (Paint::Bad, "not trusted"),
+        Some("added") => (Paint::Doubt, "trusted by --trust"),
+        Some(_) if seen.verified(&name.name) => (Paint::Good, "trusted, verified"),
+        Some(_) => (Paint::Good, "trusted"),
+    }
+}
+
+/// What the model does with a name, at most.
+fn wanted(role: Role) -> &'static str {
+    match role {
+        Role::Value => "stands as a value",
+        Role::Instance => "is made",
+        Role::Call => "is called",
+    }
+}
+
+/// The lower, the sooner somebody has to look.
+fn rank(name: &Used) -> u8 {
+    match name.trust {
+        None => 0,
+        Some("added") => 1,
+        Some(_) => 2,
+    }
+}
+
 /// The names of code in the model, those that are not trusted first.
+fn by_rank(seen: &Seen) -> Vec<&Used> {
+    let mut sorted: Vec<&Used> = seen.names.iter().collect();
+    sorted.sort_by_key(|name| rank(name));
+    sorted
+}
+
+/// Writes the names of code in the model.
 fn names(out: &mut impl Write, style: Style, all: bool, seen: &Seen) -> io::Result<()> {
     const SHOWN: usize = 12;
     if seen.names.is_empty() {
         return Ok(());
     }
     writeln!(out)?;
-    let mut sorted: Vec<&Used> = seen.names.iter().collect();
-    let rank = |name: &Used| match name.trust {
-        None => 0,
-        Some("added") => 1,
-        Some(_) => 2,
-    };
-    sorted.sort_by_key(|name| rank(name));
+    let sorted = by_rank(seen);
     let must = sorted.iter().filter(|name| rank(name) < 2).count();
     let shown = if all || sorted.len() <= SHOWN + 1 {
         sorted.len()
@@ -370,12 +450,7 @@ fn names(out: &mut impl Write, style: Style, all: bool, seen: &Seen) -> io::Resu
     for name in sorted.iter().take(shown) {
         let mut line = Line::default();
         let text = clean_name(&name.name);
-        let (paint, words) = match name.trust {
-            None => (Paint::Bad, "not trusted"),
-            Some("added") => (Paint::Doubt, "trusted by --trust"),
-            Some(_) if seen.verified(&name.name) => (Paint::Good, "trusted, verified"),
-            Some(_) => (Paint::Good, "trusted"),
-        };
+        let (paint, words) = decision(seen, name);
         line.push(
             if name.trust.is_none() {
                 Paint::Bad
@@ -390,14 +465,14 @@ fn names(out: &mut impl Write, style: Style, all: bool, seen: &Seen) -> io::Resu
         );
         line.push(paint, words);
         if name.trust.is_none() {
-            let wanted = match name.role {
-                Role::Value => "stands as a value",
-                Role::Instance => "is made",
-                Role::Call => "is called",
-            };
             line.push(
                 Paint::Plain,
-                format!(": {wanted}, {}@{}", seen.graph.entry(), name.offset),
+                format!(
+                    ": {}, {}@{}",
+                    wanted(name.role),
+                    seen.graph.entry(),
+                    name.offset
+                ),
             );
             line.keep_whole();
         }

@@ -20,6 +20,21 @@ const TEXT: usize = 60;
 const INLINE: usize = 12;
 const INLINE_TEXT: usize = 160;
 
+/// An object's line.
+pub(super) struct Shown {
+    /// How deep the line stands; 0 for the model.
+    pub(super) level: usize,
+    /// Whether it is the last below its holder.
+    last: bool,
+    /// What is said of the object.
+    pub(super) line: Line,
+    /// Whether it is refused, or holds something that is.
+    pub(super) refused: bool,
+    /// The byte of the graph's entry where it starts, if it is refused itself.
+    pub(super) refused_at: Option<u64>,
+}
+
+/// Writes the tree as text.
 pub(super) fn write(
     out: &mut impl Write,
     style: Style,
@@ -28,6 +43,38 @@ pub(super) fn write(
     archive: &mut Archive<'_>,
 ) -> io::Result<()> {
     writeln!(out)?;
+    // For each level of lines, whether another line follows there.
+    let mut open_ends = Vec::new();
+    walk(args, seen, archive, |shown| {
+        let Shown { level, last, .. } = shown;
+        open_ends.truncate(level);
+        open_ends.push(!last);
+        let mut line = Line::default();
+        for &open in open_ends.iter().take(level).skip(1) {
+            line.push(Paint::Faint, if open { "\u{2502}   " } else { "    " });
+        }
+        if level > 0 {
+            line.push(
+                Paint::Faint,
+                if last {
+                    "\u{2514}\u{2500}\u{2500} "
+                } else {
+                    "\u{251c}\u{2500}\u{2500} "
+                },
+            );
+        }
+        line.append(shown.line);
+        line.write(out, style)
+    })
+}
+
+/// Calls `each` with every object's line, each before those of what it holds.
+pub(super) fn walk(
+    args: &Inspect,
+    seen: &Seen,
+    archive: &mut Archive<'_>,
+    mut each: impl FnMut(Shown) -> io::Result<()>,
+) -> io::Result<()> {
     let graph = &seen.graph;
     let mut outline = graph
         .outline(|name, role| seen.policy.grants(name, role))
@@ -46,11 +93,10 @@ pub(super) fn write(
         numbers: HashMap::new(),
         above: Vec::new(),
         folded: Vec::new(),
-        open_ends: Vec::new(),
     };
     while let Some(row) = outline.next() {
-        if let Some(line) = tree.line(&row, &mut outline) {
-            line.write(out, style)?;
+        if let Some(shown) = tree.line(&row, &mut outline) {
+            each(shown)?;
         }
     }
     Ok(())
@@ -76,8 +122,6 @@ struct Tree<'t, 'a> {
     above: Vec<(Step, NodeId)>,
     /// The levels of those that have no line of their own: an object's attributes stand right below it.
     folded: Vec<usize>,
-    /// For each level of lines, whether another line follows there.
-    open_ends: Vec<bool>,
 }
 
 impl Tree<'_, '_> {
@@ -92,7 +136,7 @@ impl Tree<'_, '_> {
             .map(|broken| broken.1)
     }
 
-    fn line(&mut self, row: &Row<'_>, outline: &mut Outline<'_>) -> Option<Line> {
+    fn line(&mut self, row: &Row<'_>, outline: &mut Outline<'_>) -> Option<Shown> {
         self.above.truncate(row.level);
         self.above.push((row.step, row.node));
         while self.folded.last().is_some_and(|&level| level >= row.level) {
@@ -119,26 +163,18 @@ impl Tree<'_, '_> {
             _ => row.last && !of_construct,
         };
         let level = row.level - self.folded.len();
-        self.open_ends.truncate(level);
-        self.open_ends.push(!last);
+        let shown = |line, refused, refused_at| Shown {
+            level,
+            last,
+            line,
+            refused,
+            refused_at,
+        };
 
         let mut line = Line::default();
-        for &open in self.open_ends.iter().take(level).skip(1) {
-            line.push(Paint::Faint, if open { "\u{2502}   " } else { "    " });
-        }
-        if level > 0 {
-            line.push(
-                Paint::Faint,
-                if last {
-                    "\u{2514}\u{2500}\u{2500} "
-                } else {
-                    "\u{251c}\u{2500}\u{2500} "
-                },
-            );
-        }
         if let Step::More(hidden) = row.step {
             line.push(Paint::Faint, format!("... {} more", count(hidden as u64)));
-            return Some(line);
+            return Some(shown(line, false, None));
         }
         line.push(Paint::Plain, format!("{}: ", self.key(row, parent)));
         let inline = self.value(&mut line, row);
@@ -158,7 +194,9 @@ impl Tree<'_, '_> {
                 }
             }
         }
-        Some(line)
+        let own = self.broken(row.node).is_some() || self.seen.untrusted.contains_key(&row.node);
+        let place = own.then(|| self.seen.graph.place(row.node));
+        Some(shown(line, outline.holds_refused(row.node), place))
     }
 
     /// Whether there is anything to show below an object that is not opened.
