@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from nopickle import _environment, _load, _rust, _save
+from nopickle import _boosters, _environment, _load, _rust, _save
 from nopickle import sklearn as _sklearn
 from nopickle.exceptions import MlflowException, UnsupportedModelError
 
@@ -173,7 +173,7 @@ def save_model(
     def write(folder: str) -> _save.Payload:
         if is_booster:
             data, names, trusted = _BOOSTER, [_BOOSTER_CLASS], None
-            text = lgb_model.model_to_string(**kwargs).encode()
+            text = _boosters.text(lgb_model, **kwargs).encode()
             with open(os.path.join(folder, data), "wb") as file:
                 # Read and written again, so that what is saved is what will load.
                 file.write(_rust.lightgbm_read(text, data).encode())

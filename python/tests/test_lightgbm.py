@@ -23,15 +23,16 @@ from sklearn.ensemble import (  # noqa: E402
     BaggingRegressor,
     StackingClassifier,
     VotingClassifier,
+    VotingRegressor,
 )
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV  # noqa: E402
 from sklearn.multiclass import OneVsRestClassifier  # noqa: E402
 from sklearn.multioutput import MultiOutputRegressor  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
-from sklearn.preprocessing import StandardScaler  # noqa: E402
+from sklearn.preprocessing import FunctionTransformer, StandardScaler  # noqa: E402
 
 import nopickle as mlflow  # noqa: E402
-from nopickle import _rust, skops  # noqa: E402
+from nopickle import _boosters, _rust, skops  # noqa: E402
 from nopickle.exceptions import (  # noqa: E402
     LimitExceededError,
     MalformedModelError,
@@ -149,6 +150,35 @@ ESTIMATORS = {
         RandomizedSearchCV(
             classifier(), {"num_leaves": [3, 5]}, n_iter=2, cv=2, random_state=0
         ).fit(X, TWO),
+        X,
+    ),
+    "pipeline of a frame": lambda: (
+        make_pipeline(FunctionTransformer(), classifier()).fit(FRAME, OF_KINDS),
+        FRAME,
+    ),
+    "stacking of three": lambda: (
+        StackingClassifier(
+            [("a", classifier()), ("b", classifier(boosting_type="dart"))],
+            final_estimator=classifier(n_estimators=2),
+        ).fit(X, THREE),
+        X,
+    ),
+    "voting of numbers": lambda: (
+        VotingRegressor([("a", regressor()), ("b", regressor(objective="quantile"))]).fit(
+            SPARSE, NUMBER
+        ),
+        SPARSE,
+    ),
+    "calibrated by isotonic": lambda: (
+        CalibratedClassifierCV(classifier(), method="isotonic", cv=2).fit(SPARSE, THREE),
+        SPARSE,
+    ),
+    "grid of a pipeline": lambda: (
+        GridSearchCV(
+            make_pipeline(StandardScaler(), regressor()),
+            {"lgbmregressor__num_leaves": [3, 5]},
+            cv=2,
+        ).fit(X, NUMBER),
         X,
     ),
     "one vs rest": lambda: (OneVsRestClassifier(classifier()).fit(X, THREE), X),
@@ -339,20 +369,81 @@ def test_arguments_that_have_no_meaning_are_refused(tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_a_folder_of_stock_mlflow_loads_and_ours_loads_there(tmp_path):
+@pytest.mark.parametrize("name", ALONE)
+def test_a_folder_of_stock_mlflow_loads_and_ours_loads_there(name, tmp_path):
     stock = pytest.importorskip("mlflow.lightgbm", exc_type=ImportError)
-    for name in ("binary", "pandas", "regression"):
-        model, data = ESTIMATORS[name]()
-        for saved in (model, model.booster_):
-            path = str(tmp_path / f"{name} {type(saved).__name__}")
-            # Else MLflow starts a process that imports everything, to see what is imported.
-            stock.save_model(saved, path, pip_requirements=["lightgbm"])
-            assert answers(mlflow.lightgbm.load_model(path), data) == answers(saved, data)
-            mlflow.lightgbm.save_model(saved, path + " ours")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                loaded = stock.load_model(path + " ours")
+    model, data = ESTIMATORS[name]()
+    for saved in (model, model.booster_):
+        path = str(tmp_path / type(saved).__name__)
+        mlflow.lightgbm.save_model(saved, path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loaded = stock.load_model(path)
+        assert answers(loaded, data) == answers(saved, data)
+        section = mlflow.models.Model.load(path).flavors["lightgbm"]
+        for written in ("cloudpickle", "skops"):
+            # Requirements are named: else MLflow starts a process that imports everything, to see what is imported.
+            stock.save_model(
+                saved,
+                f"{path} {written}",
+                serialization_format=written,
+                skops_trusted_types=section.get("skops_trusted_types"),
+                pip_requirements=["lightgbm"],
+            )
+            loaded = mlflow.lightgbm.load_model(f"{path} {written}")
             assert answers(loaded, data) == answers(saved, data)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A Dask cluster of one worker in this process."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            processes=False,
+            protocol="tcp://",
+            host="127.0.0.1",
+            dashboard_address=None,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize("name", ["DaskLGBMClassifier", "DaskLGBMRegressor", "DaskLGBMRanker"])
+def test_of_an_estimator_of_dask_the_local_model_is_saved(name, cluster, tmp_path):
+    array = pytest.importorskip("dask.array")
+    inputs, target = array.from_array(X, chunks=(120, 4)), array.from_array(TWO, chunks=120)
+    group = {}
+    if name == "DaskLGBMRanker":
+        group["group"] = array.from_array(np.array([24] * 10), chunks=5)
+    model = getattr(lightgbm, name)(**SMALL, client=cluster).fit(inputs, target, **group)
+    path = str(tmp_path / "model")
+    mlflow.lightgbm.save_model(model, path)
+    section = mlflow.models.Model.load(path).flavors["lightgbm"]
+    assert section["model_class"] == "lightgbm.sklearn." + name.removeprefix("Dask")
+    loaded = mlflow.lightgbm.load_model(path)
+    assert type(loaded).__module__ == "lightgbm.sklearn"
+    assert answers(loaded, X) == answers(model.to_local(), X)
+    assert np.array_equal(loaded.predict(X), model.predict(inputs).compute())
+    assert np.array_equal(mlflow.pyfunc.load_model(path).predict(X), loaded.predict(X))
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_the_text_that_is_written_once_is_the_one_of_model_to_string(name, monkeypatch):
+    booster, _ = booster_of(name)
+    expected = booster.__getstate__()
+    found = _boosters.state(booster)
+    assert list(found) == list(expected)
+    assert found["_handle"] == expected["_handle"]
+    for arguments in ({"num_iteration": 2}, {"importance_type": "gain"}, {}):
+        text = booster.model_to_string(**arguments)
+        assert _boosters.text(booster, **arguments) == text
+        with monkeypatch.context() as patch:
+            patch.delattr(os, "memfd_create", raising=False)
+            assert _boosters.text(booster, **arguments) == text
 
 
 def text_of(name="binary"):
