@@ -4,10 +4,12 @@
 //! file. `MUTATIONS=10000 cargo test --release -p nopickle-gate --test mutations` for a long run; with
 //! `MUTATION=zip:17` one file.
 
+#![cfg(test)]
 #![allow(missing_docs, reason = "a test")]
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
+    clippy::case_sensitive_file_extension_comparisons,
     clippy::cast_possible_truncation,
     clippy::print_stdout,
     clippy::print_stderr,
@@ -61,7 +63,7 @@ fn root(path: &str) -> PathBuf {
         .join(path)
 }
 
-fn outcome<T>(answer: Result<T, Error>) -> &'static str {
+fn outcome<T>(answer: &Result<T, Error>) -> &'static str {
     match answer {
         Ok(_) => "read",
         Err(Error::Malformed { .. }) => "malformed",
@@ -374,7 +376,7 @@ fn arrays() {
             let index = draw.one(&arrays);
             change_npy(draw, &mut model[index].1);
         }
-        outcome(load(Source::Bytes(&written(&model))))
+        outcome(&load(Source::Bytes(&written(&model))))
     });
 }
 
@@ -428,7 +430,7 @@ fn archives() {
                 }
             }
         }
-        outcome(load(Source::Bytes(&zip)))
+        outcome(&load(Source::Bytes(&zip)))
     });
 }
 
@@ -525,7 +527,7 @@ fn folders() {
             change_text(draw, &mut text, &WORDS);
         }
         fs::write(path.join(name), &text).unwrap();
-        let answer = catch_unwind(|| outcome(load_folder(path)));
+        let answer = catch_unwind(|| outcome(&load_folder(path)));
         fs::write(path.join(name), good).unwrap();
         if let Ok(found) = requirements(&text, name) {
             let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
