@@ -18,6 +18,7 @@ __all__ = [
     "MlflowException",
     "NopickleError",
     "PolicyError",
+    "RefusedPickleError",
     "ResourceExistsError",
     "ResourceNotFoundError",
     "StoreError",
@@ -81,6 +82,29 @@ class UntrustedTypesError(NopickleError, TypeError):
 
     def __reduce__(self) -> tuple[type[UntrustedTypesError], tuple[list[str], str, str]]:
         return type(self), (self.names, str(self).partition("\nhint: ")[0], self._argument)
+
+
+class RefusedPickleError(UntrustedTypesError):
+    """The guard refuses a name that an unpickler of this process asks for: see :mod:`nopickle.guard`.
+
+    Where MLflow is imported, it is an ``mlflow.exceptions.MlflowException`` too, with the ``error_code``
+    ``INVALID_PARAMETER_VALUE``.
+    """
+
+    def __init__(self, names: Iterable[str], message: str) -> None:
+        self.names = list(names)
+        self._refusal = message
+        entries = "; ".join(f'[[functions]] name = "{name}"' for name in self.names)
+        NopickleError.__init__(
+            self,
+            f"{message}\n"
+            "hint: save the model again without pickle (serialization_format='skops'); or, if you trust "
+            f"who made it, grant the name in the policy ({entries}), or set "
+            "MLFLOW_ALLOW_PICKLE_DESERIALIZATION to true",
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RefusedPickleError, (self.names, self._refusal)
 
 
 class UnsupportedTypeError(NopickleError, TypeError):

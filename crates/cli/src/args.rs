@@ -1,5 +1,6 @@
 //! What may stand on the command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -71,6 +72,19 @@ Exit status:
 Examples:
   nopickle push 6f1c0b7e5a3d4d0f9b2f8f1f0a5f7c11 --to http://localhost:5000";
 
+const RUN: &str = "With MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false nothing that a pickle names is imported or called,
+but plain data and what the policy grants; with it unset or true the names are logged.
+
+Exit status:
+  that of the program
+  2  it was not started: the interpreter can't import nopickle, or ignores its environment; or
+     wrong arguments
+
+Examples:
+  nopickle run -- python train.py --epochs 3
+  nopickle run -- mlflow models serve -m models:/iris/1 --env-manager local
+  nopickle run --audit-only -- python -m pytest";
+
 /// Looks into machine-learning models, and says whether they would load, without running anything that
 /// stands in them; lists the runs and models of a store.
 #[derive(Debug, Parser)]
@@ -85,9 +99,30 @@ pub(crate) enum Command {
     Inspect(Inspect),
     Audit(Audit),
     Support(Support),
+    Run(Run),
     Runs(Runs),
     Models(Models),
     Push(Push),
+}
+
+/// Start a Python program with the guard on: its unpicklers resolve what the policy grants, and nothing else
+#[derive(Debug, clap::Args)]
+#[command(after_help = RUN)]
+pub(crate) struct Run {
+    /// The policy file [default: `NOPICKLE_POLICY`]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Log what would be refused, and refuse nothing
+    #[arg(long)]
+    pub(crate) audit_only: bool,
+    /// The program and its arguments
+    #[arg(
+        required = true,
+        value_name = "COMMAND",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) command: Vec<OsString>,
 }
 
 /// The store to look into.

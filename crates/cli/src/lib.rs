@@ -1,4 +1,5 @@
-//! The command `nopickle`: `inspect`, `audit` and `support` for files, `runs`, `models` and `push` for stores.
+//! The command `nopickle`: `inspect`, `audit` and `support` for files, `run` for programs, `runs`, `models` and `push` for
+//! stores.
 //!
 //! Answers go to stdout, words about them to stderr. The wheel's command is this same code.
 
@@ -41,6 +42,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         args::Command::Inspect(args) => commands::inspect::run(args),
         args::Command::Audit(args) => commands::audit::run(args),
         args::Command::Support(args) => commands::support::run(args),
+        args::Command::Run(args) => commands::run::run(args),
         args::Command::Runs(args) => commands::runs::run(args),
         args::Command::Models(args) => commands::models::run(args),
         args::Command::Push(args) => commands::push::run(args),

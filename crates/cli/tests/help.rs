@@ -53,6 +53,11 @@ fn support() {
 }
 
 #[test]
+fn run() {
+    is_as_committed("run.txt", &["run", "--help"]);
+}
+
+#[test]
 fn runs() {
     is_as_committed("runs.txt", &["runs", "--help"]);
 }
@@ -83,7 +88,9 @@ fn the_version_is_that_of_the_workspace() {
 #[test]
 fn a_short_help_is_the_long_one() {
     // One help, so that nobody misses what stands only in the other.
-    for command in ["inspect", "audit", "support", "runs", "models", "push"] {
+    for command in [
+        "inspect", "audit", "support", "run", "runs", "models", "push",
+    ] {
         assert_eq!(
             help(&[command, "-h"]),
             help(&[command, "--help"]),

@@ -4,5 +4,6 @@ pub(crate) mod audit;
 pub(crate) mod inspect;
 pub(crate) mod models;
 pub(crate) mod push;
+pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod support;
