@@ -383,8 +383,9 @@ _PATHS = ("path", "filename", "file", "fname", "filepath", "filepath_or_buffer",
 
 def _file(frame: FrameType | None) -> str | None:
     """Return the file that the callers read: an open one among their variables, or a path."""
-    for _ in range(_MOST_CALLERS):
-        if frame is None or frame.f_code.co_name == "<module>":
+    for step in range(_MOST_CALLERS):
+        # The variables of a whole module tell nothing, but where it calls the unpickler itself.
+        if frame is None or (step > 0 and frame.f_code.co_name == "<module>"):
             break
         variables = frame.f_locals
         for value in list(variables.values()):

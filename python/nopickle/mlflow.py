@@ -6,7 +6,8 @@
 From then on ``mlflow.sklearn`` of this process writes skops files with nopickle, finds their
 requirements without a child process, and loads them by nopickle's rules: names are decided here,
 values are verified, and ``MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false`` refuses pickles only.
-``mlflow.pyfunc`` loads such models through the same functions.
+``mlflow.pyfunc`` loads such models through the same functions. Where :mod:`nopickle.guard` refuses what
+a model's pickle asks for, ``mlflow.pyfunc.load_model`` says so with an ``MlflowException``.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def install() -> None:
         return
     import mlflow
     import mlflow.models
+    import mlflow.pyfunc
     import mlflow.sklearn as flavor
 
     if mlflow.__version__.rsplit(".", 1)[0] not in TESTED_VERSIONS:
@@ -65,6 +67,7 @@ def install() -> None:
     _replace(flavor, "_load_model_from_local_file", _load_model)
     _replace(flavor, "save_model", _save_folder)
     _replace(mlflow.models, "infer_pip_requirements", _infer_requirements)
+    _replace(mlflow.pyfunc, "load_model", _load_pyfunc)
 
 
 def uninstall() -> None:
@@ -85,6 +88,32 @@ def _raise_as_mlflow(error: Exception) -> None:
     from mlflow.exceptions import MlflowException
 
     raise MlflowException.invalid_parameter_value(str(error)) from error
+
+
+def _refusal(error: BaseException) -> exceptions.RefusedPickleError | None:
+    """Return the guard's refusal that an error was made of, if it was."""
+    seen: set[int] = set()
+    todo: BaseException | None = error
+    while todo is not None and id(todo) not in seen:
+        if isinstance(todo, exceptions.RefusedPickleError):
+            return todo
+        seen.add(id(todo))
+        todo = todo.__cause__ or todo.__context__
+    return None
+
+
+def _load_pyfunc(original: Any) -> Any:
+    def load_model(*arguments: Any, **keywords: Any) -> Any:
+        try:
+            return original(*arguments, **keywords)
+        except Exception as error:
+            refusal = _refusal(error)
+            if refusal is None or refusal is error:
+                raise
+            # A library on the way made an error of its own of it.
+            return _raise_as_mlflow(refusal)
+
+    return load_model
 
 
 # The names that stock skops needs for the file that was written last, on their way to its `MLmodel`.

@@ -45,10 +45,11 @@ try:
     _guard()
 except BaseException as error:
     sys.stderr.write(f"error: the guard can't be had, so the program is not started: {error}\n")
-    sys.stderr.write(
-        "hint: a guarded program starts only Python that can import nopickle "
-        f"({sys.executable} is Python {sys.version.split()[0]})\n"
-    )
+    if isinstance(error, ImportError):
+        sys.stderr.write(
+            "hint: a guarded program starts only Python that can import nopickle "
+            f"({sys.executable} is Python {sys.version.split()[0]})\n"
+        )
     sys.stderr.flush()
     os._exit(2)
 

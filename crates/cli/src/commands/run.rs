@@ -228,26 +228,33 @@ fn variables(args: &Run, folder: &OsStr) -> Result<Vec<(&'static str, OsString)>
 }
 
 /// Sees that the guard is on in this interpreter, with these options and this environment.
-fn check(interpreter: &Interpreter, variables: &[(&'static str, OsString)]) -> Result<(), Refused> {
+fn check(
+    interpreter: &Interpreter,
+    variables: &[(&'static str, OsString)],
+) -> Result<(), Refused> {
     let output = python(interpreter, CHECK)
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .output();
-    let refused = |why: String| Refused {
-        why: format!(
-            "the guard is not on in '{}', so the program is not started{why}",
-            interpreter.program.display()
-        ),
-        hint: "Python's options -E, -I and -S, and a PYTHONPATH that is set on the way, switch it off",
+    let why = match output {
+        Ok(output) if output.status.success() => return Ok(()),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
     };
-    match output {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) if output.stderr.is_empty() => Err(refused(String::new())),
-        Ok(output) => Err(refused(format!(
-            ": {}",
-            String::from_utf8_lossy(&output.stderr).trim_end()
-        ))),
-        Err(error) => Err(refused(format!(": {error}"))),
-    }
+    // The guard itself says why it can't be had.
+    let said = why.lines().find_map(|line| line.strip_prefix("error: "));
+    Err(match said {
+        Some(said) => Refused {
+            why: said.to_owned(),
+            hint: "see what it names: the switch, the policy, or the nopickle of this interpreter",
+        },
+        None => Refused {
+            why: format!(
+                "the guard is not on in '{}', so the program is not started",
+                interpreter.program.display()
+            ),
+            hint: "Python's options -E, -I and -S, and a PYTHONPATH that is set on the way, switch it off",
+        },
+    })
 }
 
 fn python(interpreter: &Interpreter, code: &str) -> Command {
