@@ -99,8 +99,8 @@ class RefusedPickleError(UntrustedTypesError):
             self,
             f"{message}\n"
             "hint: save the model again without pickle (serialization_format='skops'); or, if you trust "
-            f"who made it, grant the name in the policy ({entries}), or set "
-            "MLFLOW_ALLOW_PICKLE_DESERIALIZATION to true",
+            f"who made it, grant the name in the policy ({entries}), or allow pickles "
+            "(MLFLOW_ALLOW_PICKLE_DESERIALIZATION=true)",
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -25,7 +25,6 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nopickle import _rust, exceptions
-from nopickle._load import SWITCH, pickle_allowed
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -61,13 +60,15 @@ _logged: set[tuple[str, str]] = set()
 _lock = threading.Lock()
 _enabled = False
 _audit_only = False
-_policy: str | None = None
+_policy: _rust.Policy | None = None
 
 
 def enable(policy: str | os.PathLike[str] | None = None, audit_only: bool = False) -> None:
     """Guard this process, and the Python processes that it starts from now on.
 
-    It can't be taken back. A second call may turn reports into refusals; nothing else changes.
+    It can't be taken back. A second call may turn reports into refusals; nothing else changes. Sets
+    ``NOPICKLE_GUARD``, ``NOPICKLE_POLICY`` (where there is a policy) and ``PYTHONPATH`` for the
+    processes that are started.
 
     Parameters
     ----------
@@ -79,25 +80,29 @@ def enable(policy: str | os.PathLike[str] | None = None, audit_only: bool = Fals
     Raises
     ------
     ValueError
-        If the guard is enabled already with another policy.
+        If another policy holds already: ``NOPICKLE_POLICY`` names it, or the guard was enabled with it.
     nopickle.exceptions.NopickleError
         If the switch or the policy can't be read; nothing is guarded then.
     """
     global _enabled, _audit_only, _policy
-    path = None if policy is None else os.path.abspath(os.fspath(policy))
-    pickle_allowed()
     with _lock:
+        if policy is not None:
+            path = os.path.abspath(os.fspath(policy))
+            named = os.environ.get("NOPICKLE_POLICY") or None
+            known = path if named is None and not _enabled else named
+            if known is None or os.path.realpath(known) != os.path.realpath(path):
+                raise ValueError(f"another policy holds already: {known}")
+            _rust.Policy(path)
+            os.environ["NOPICKLE_POLICY"] = path
         if _enabled:
-            if path is not None and path != _policy:
-                raise ValueError("the guard is enabled already, with another policy")
             _audit_only = _audit_only and audit_only
-            _cover_children()
-            return
-        _policy = path
-        _audit_only = audit_only
-        _find_callers()
-        _rust.guard_install(_decide)
-        _enabled = True
+        else:
+            _policy = _rust.Policy()
+            _rust.guard_refused_by(_policy)
+            _audit_only = audit_only
+            _find_callers()
+            _rust.guard_install(_decide)
+            _enabled = True
         _cover_children()
 
 
@@ -123,8 +128,6 @@ def _cover_children() -> None:
             [folder, *(path for path in paths if path != folder)]
         )
     os.environ[VARIABLE] = "audit" if _audit_only else "refuse"
-    if _policy is not None:
-        os.environ["NOPICKLE_POLICY"] = _policy
 
 
 # ---------------------------------------------------------------------------------------------
@@ -133,7 +136,8 @@ def _cover_children() -> None:
 
 # Code that receives pickles of this program's own processes: package, file in it, function, the name
 # of its module ("" where it runs as __main__), and the local variable (with an attribute) that holds
-# what the bytes came through. The package "" is Python's own library. (CPython 3.10 to 3.14; joblib 1.3 to 1.6, loky 3.4 and 3.5.)
+# what the bytes came through ("" where it has just written them itself). The package "" is Python's
+# own library. (CPython 3.10 to 3.14; joblib 1.3 to 1.6, loky 3.4 and 3.5.)
 _OWN = (
     ("", "multiprocessing/connection.py", "recv", "multiprocessing.connection", "self"),
     ("", "multiprocessing/queues.py", "get", "multiprocessing.queues", "self._reader"),
@@ -146,6 +150,8 @@ _OWN = (
         "from_parent",
     ),
     ("loky", "backend/popen_loky_posix.py", "<module>", "", "from_parent"),
+    # It writes an object and reads it again, to see whether both give the same bytes.
+    ("dask", "tokenize.py", "_normalize_pickle", "dask.tokenize", ""),
 )
 
 # Code that reads a pickle which stands in such a pickle, or beside it: it counts where the next
@@ -176,7 +182,7 @@ def _find_callers() -> None:
     global _pickle_file
     library = os.path.dirname(os.path.realpath(os.__file__))
     roots = {"": library}
-    for package in ("joblib", "loky", "_pytest"):
+    for package in ("dask", "joblib", "loky", "_pytest"):
         try:
             spec = importlib.util.find_spec(package)
         except (ImportError, ValueError):
@@ -224,6 +230,8 @@ def _is_own(frame: FrameType | None) -> bool:
     module, channel = row
     if module and getattr(sys.modules.get(module), "__dict__", None) is not frame.f_globals:
         return False
+    if not channel:
+        return True
     name, _, attribute = channel.partition(".")
     holder = frame.f_locals.get(name)
     return _is_private(getattr(holder, attribute, None) if attribute else holder)
@@ -325,19 +333,18 @@ def _decide(event: str, arguments: tuple[Any, ...]) -> None:
         if _is_importer(frame):
             return
         caller, name = frame, event
-    if _is_granted(name):
+    policy = _policy
+    if policy is None:  # only while the interpreter ends
+        raise exceptions.RefusedPickleError([name], f"{name} is refused: the process ends")
+    if _rust.guard_granted(policy, name):
         return
-    if pickle_allowed():
+    why = _rust.guard_refused_by(policy)
+    if why is None:
         _note(event, name, caller, "resolved")
     elif _audit_only:
         _note(event, name, caller, "would be refused")
     else:
-        finding = _note(event, name, caller, "refused")
-        raise _error(finding)
-
-
-def _is_granted(name: str) -> bool:
-    return False
+        raise _error(_note(event, name, caller, "refused"), why)
 
 
 def _note(event: str, name: str, caller: FrameType | None, decision: str) -> Finding:
@@ -353,10 +360,9 @@ def _note(event: str, name: str, caller: FrameType | None, decision: str) -> Fin
         if decision == "resolved":
             _logger.warning(
                 "%s asks for %s, which can be called with anything that stands in it; with "
-                "%s=false it is refused (read by %s)",
+                "MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false it is refused (read by %s)",
                 _source(finding),
                 name,
-                SWITCH,
                 where,
             )
         else:
@@ -401,7 +407,7 @@ def _file(frame: FrameType | None) -> str | None:
     return None
 
 
-def _error(finding: Finding) -> exceptions.RefusedPickleError:
+def _error(finding: Finding, why: str) -> exceptions.RefusedPickleError:
     """Make the refusal; of MLflow's own type too where MLflow is imported."""
     if finding.event == "pickle.find_class":
         what = f"{_source(finding)} asks for {finding.name}"
@@ -409,10 +415,7 @@ def _error(finding: Finding) -> exceptions.RefusedPickleError:
         what = f"{_source(finding)} calls {finding.name} ({finding.event})"
     else:
         what = f"{_source(finding)} is read with {finding.name}"
-    message = (
-        f"{what}, and {SWITCH} is false: nothing was imported or called for it "
-        f"(read by {finding.caller})"
-    )
+    message = f"{what}, and {why}: nothing was imported or called for it (read by {finding.caller})"
     module = sys.modules.get("mlflow.exceptions")
     base = getattr(module, "MlflowException", None)
     if isinstance(base, type) and issubclass(base, Exception):
@@ -420,10 +423,10 @@ def _error(finding: Finding) -> exceptions.RefusedPickleError:
     return exceptions.RefusedPickleError([finding.name], message)
 
 
-_with_mlflow_of: dict[type[Exception], type[exceptions.RefusedPickleError]] = {}
+_with_mlflow_of: dict[Any, type[exceptions.RefusedPickleError]] = {}
 
 
-def _with_mlflow(base: type[Exception]) -> type[exceptions.RefusedPickleError]:
+def _with_mlflow(base: Any) -> type[exceptions.RefusedPickleError]:
     """Return the class of refusals that ``except MlflowException`` catches too."""
     made = _with_mlflow_of.get(base)
     if made is None:

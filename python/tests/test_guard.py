@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import os
 import pickle
 import shelve
@@ -18,6 +19,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+
 from nopickle import _rust, exceptions
 
 SWITCH = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
@@ -466,6 +468,9 @@ def test_install_gives_the_reason_where_a_library_wrapped_it(tmp_path: Path) -> 
 def test_mlflow_predict_and_serve_show_the_reason(tmp_path: Path) -> None:
     model_folder("pyfunc, python_model", tmp_path, tmp_path / "marker")
     port = _free_port()
+    # `mlflow models serve` starts uvicorn by its name.
+    installed = importlib.metadata.distribution("uvicorn").locate_file("../../../bin")
+    path = os.pathsep.join([os.path.realpath(str(installed)), os.environ.get("PATH", "")])
     for arguments in (
         ["predict", "-m", "model", "--env-manager", "local", "-i", "input.json"],
         ["serve", "-m", "model", "--env-manager", "local", "-p", str(port)],
@@ -477,7 +482,7 @@ def test_mlflow_predict_and_serve_show_the_reason(tmp_path: Path) -> None:
                 *(sys.executable, "-m", "mlflow", "models", *arguments),
             ],
             cwd=tmp_path,
-            env={**os.environ, SWITCH: "false", **PAST_MLFLOW},
+            env={**os.environ, SWITCH: "false", "PATH": path, **PAST_MLFLOW},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -675,12 +680,14 @@ def test_audit_only_reports_and_refuses_nothing(tmp_path: Path) -> None:
     code = """
         import nopickle.guard, pickle
         nopickle.guard.enable(audit_only=True)
-        pickle.load(open("./data.pkl", "rb"))
+        def read():
+            with open("./data.pkl", "rb") as file:
+                return pickle.load(file)
+        read()
         print([(f.event, f.name, f.decision) for f in nopickle.guard.report()])
-        nopickle.guard.enable(audit_only=True)
-        pickle.load(open("./data.pkl", "rb")) if False else None
         nopickle.guard.enable()
-        pickle.load(open("./data.pkl", "rb"))
+        nopickle.guard.enable(audit_only=True)  # does not take the refusals back
+        read()
         """
     text = output(started(code, tmp_path), 1)
     assert "asks for posix.mkdir, which would be refused" in text
@@ -715,7 +722,8 @@ def test_the_switch_is_asked_at_each_name(tmp_path: Path) -> None:
 def test_a_refusal_says_the_file_the_caller_and_the_way_out(tmp_path: Path) -> None:
     plain(tmp_path / "data.pkl", tmp_path / "marker")
     text = run(
-        "import pickle\ndef read(file):\n    return pickle.load(file)\nread(open('./data.pkl', 'rb'))",
+        "import pickle\ndef read(file):\n    return pickle.load(file)\n"
+        "with open('./data.pkl', 'rb') as opened:\n    read(opened)",
         tmp_path,
         status=1,
     )
@@ -729,6 +737,108 @@ def test_a_refusal_can_be_sent_to_another_process() -> None:
     error = exceptions.RefusedPickleError(["a.b"], "no")
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), again.names, str(again)) == (type(error), ["a.b"], str(error))
+
+
+def with_policy(folder: Path, text: str) -> str:
+    """Write a policy, and return the code that enables the guard with it."""
+    (folder / "policy.toml").write_text(text)
+    return "import pickle, nopickle.guard\nnopickle.guard.enable(policy='policy.toml')\n"
+
+
+REFUSED = """
+try:
+    print(pickle.loads(data))
+except nopickle.exceptions.RefusedPickleError as error:
+    print("refused", error.names)
+"""
+
+
+@pytest.mark.parametrize(
+    ("entry", "answer"),
+    [
+        ('[[functions]]\nname = "builtins.print"', "<built-in function print>"),
+        ('[[types]]\nname = "builtins.print"\nrole = "call"', "<built-in function print>"),
+        ('[[types]]\nname = "builtins.print"\nrole = "instance"', "refused ['builtins.print']"),
+        (
+            '[[functions]]\nname = "builtins.print"\nuntil = 2001-01-01',
+            "refused ['builtins.print']",
+        ),
+        ('[[functions]]\nname = "builtins.eval"', "refused ['builtins.print']"),
+    ],
+)
+def test_the_policy_grants_names_that_may_be_called(
+    entry: str, answer: str, tmp_path: Path
+) -> None:
+    code = with_policy(tmp_path, entry) + "data = pickle.dumps(print)\n" + REFUSED
+    assert output(started(code, tmp_path)) == answer + "\n"
+
+
+def test_the_default_list_grants_nothing_to_an_unpickler(tmp_path: Path) -> None:
+    # On the list for the role `call`, and its state is followed by native code.
+    assert _rust.Policy().grants("sklearn.tree._tree.Tree", "call")
+    data = b"csklearn.tree._tree\nTree\n."
+    text = run(f"import pickle\ndata = {data!r}\n{REFUSED}", tmp_path)
+    assert text == "refused ['sklearn.tree._tree.Tree']\n"
+
+
+def test_the_environment_grants_names(tmp_path: Path) -> None:
+    text = run(
+        "import pickle\ndata = pickle.dumps(print)\n" + REFUSED,
+        tmp_path,
+        NOPICKLE_TRUSTED="builtins.print",
+    )
+    assert text == "<built-in function print>\n"
+
+
+def test_a_policy_can_refuse_pickles_while_the_switch_is_on(tmp_path: Path) -> None:
+    code = with_policy(tmp_path, 'pickle = "deny"') + "pickle.loads(pickle.dumps(print))\n"
+    text = output(started(code, tmp_path, "true"), 1)
+    assert "RefusedPickleError: a pickle asks for builtins.print, and " in text
+    assert 'policy.toml says pickle = "deny"' in text
+
+
+def test_what_stands_behind_a_granted_name_is_decided_on_too(tmp_path: Path) -> None:
+    np.save(tmp_path / "data.npy", objects(tmp_path / "marker"), allow_pickle=True)
+    granted = [
+        f"{module}.{name}"
+        for module in ("numpy", "numpy._core.multiarray", "numpy.core.multiarray")
+        for name in ("_reconstruct", "ndarray", "dtype")
+    ]
+    entries = "\n".join(f'[[functions]]\nname = "{name}"' for name in granted)
+    code = with_policy(tmp_path, entries) + (
+        "import numpy\nnumpy.load('./data.npy', allow_pickle=True)\n"
+    )
+    text = output(started(code, tmp_path), 1)
+    assert "asks for posix.mkdir" in text
+    assert not (tmp_path / "marker").exists()
+
+
+def test_children_have_the_policy(tmp_path: Path) -> None:
+    code = with_policy(tmp_path, '[[functions]]\nname = "builtins.print"') + (
+        "import os, subprocess, sys\n"
+        "child = 'import pickle; pickle.loads(pickle.dumps(print))("
+        "1); pickle.loads(pickle.dumps(len))'\n"
+        "os.chdir('/')\n"
+        "done = subprocess.run([sys.executable, '-c', child], capture_output=True, text=True)\n"
+        "print(done.returncode, done.stdout, done.stderr)\n"
+    )
+    text = output(started(code, tmp_path))
+    assert text.startswith("1 1\n")
+    assert "asks for builtins.len" in text
+
+
+def test_a_second_policy_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text("")
+    code = with_policy(tmp_path, "") + (
+        "nopickle.guard.enable(policy='./policy.toml')\n"
+        "nopickle.guard.enable(policy='other.toml')\n"
+    )
+    assert "ValueError: another policy holds already" in output(started(code, tmp_path), 1)
+
+
+def test_a_policy_that_can_not_be_read_guards_nothing_and_says_so(tmp_path: Path) -> None:
+    code = with_policy(tmp_path, "unknown = 1")
+    assert "PolicyError: " in output(started(code, tmp_path), 1)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -822,7 +932,9 @@ def test_run_starts_nothing_where_nopickle_is_broken(tmp_path: Path) -> None:
     script.chmod(0o755)
     done = guarded_run("--", "./python", "-c", "open('started', 'w')", folder=tmp_path)
     assert done.returncode == 2
-    assert "can't import nopickle, so the program is not started: ImportError: no libc" in done.stderr
+    assert (
+        "can't import nopickle, so the program is not started: ImportError: no libc" in done.stderr
+    )
     assert not (tmp_path / "started").exists()
 
 

@@ -2,9 +2,14 @@
 
 use std::sync::OnceLock;
 
+use nopickle_formats::Role;
+use nopickle_gate::policy::{self, Rule};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
+
+use crate::errors::raise_gate;
+use crate::policy::PyPolicy;
 
 /// What any unpickler may resolve: module and name, sorted.
 ///
@@ -103,4 +108,31 @@ fn is_plain(arguments: &Bound<'_, PyTuple>) -> PyResult<bool> {
         return Ok(false);
     };
     Ok(PLAIN.binary_search(&(module, name)).is_ok())
+}
+
+/// Whether the policy grants a name to an unpickler: an entry of a file for the role `call`, or the environment. The
+/// default list does not count, since what is harmless in a graph may be harmful with a pickle's arguments.
+#[pyfunction]
+pub(crate) fn guard_granted(policy: &Bound<'_, PyPolicy>, name: &str) -> bool {
+    let policy = &policy.get().0;
+    let of_file = policy.names().iter().any(|entry| {
+        let enough = entry.what.role.is_none_or(|role| role == Role::Call);
+        entry.what.name == name && enough && !entry.expired(policy.today())
+    });
+    of_file || matches!(policy.rule(name, Role::Call), Rule::Environment)
+}
+
+/// Why pickles are refused now, in words: the switch, as it is at this moment, or the policy; `None` where they are not.
+#[pyfunction]
+pub(crate) fn guard_refused_by(
+    py: Python<'_>,
+    policy: &Bound<'_, PyPolicy>,
+) -> PyResult<Option<String>> {
+    let switch = policy::switch_of_environment().map_err(|error| raise_gate(py, error))?;
+    Ok(policy
+        .get()
+        .0
+        .clone()
+        .with_switch(switch)
+        .pickle_refused_by())
 }

@@ -42,8 +42,10 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(tracking::tracking_publish, module)?)?;
     module.add_function(wrap_pyfunction!(tracking::tracking_redact, module)?)?;
     module.add_function(wrap_pyfunction!(cli, module)?)?;
+    module.add_function(wrap_pyfunction!(guard::guard_granted, module)?)?;
     module.add_function(wrap_pyfunction!(guard::guard_install, module)?)?;
     module.add_function(wrap_pyfunction!(guard::guard_plain, module)?)?;
+    module.add_function(wrap_pyfunction!(guard::guard_refused_by, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::environment_write, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::folder_check, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::folder_files, module)?)?;

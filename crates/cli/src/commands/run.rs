@@ -228,10 +228,7 @@ fn variables(args: &Run, folder: &OsStr) -> Result<Vec<(&'static str, OsString)>
 }
 
 /// Sees that the guard is on in this interpreter, with these options and this environment.
-fn check(
-    interpreter: &Interpreter,
-    variables: &[(&'static str, OsString)],
-) -> Result<(), Refused> {
+fn check(interpreter: &Interpreter, variables: &[(&'static str, OsString)]) -> Result<(), Refused> {
     let output = python(interpreter, CHECK)
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .output();
