@@ -279,7 +279,7 @@ def _is_importer(frame: FrameType | None) -> bool:
     """Return whether this frame reads what Python compiled."""
     if frame is None:
         return False
-    for name in ("_frozen_importlib_external", "zipimport"):
+    for name in ("_frozen_importlib", "_frozen_importlib_external", "zipimport"):
         if getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals:
             return True
     return _place(frame.f_code) in _importers

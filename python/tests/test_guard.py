@@ -6,6 +6,7 @@ import dataclasses
 import importlib.metadata
 import os
 import pickle
+import re
 import shelve
 import signal
 import socket
@@ -582,6 +583,16 @@ HARMLESS = {
             assert search.best_score_ > 0.9
             assert len(cross_val_score(forest, X, y, n_jobs=2)) == 5
         """,
+    "models without pickle": """
+        import nopickle, numpy
+        from sklearn.datasets import load_iris
+        from sklearn.ensemble import RandomForestClassifier
+        X, y = load_iris(return_X_y=True)
+        forest = RandomForestClassifier(5, random_state=0).fit(X, y)
+        nopickle.sklearn.save_model(forest, "model")
+        again = nopickle.sklearn.load_model("model")
+        assert numpy.array_equal(again.predict_proba(X), forest.predict_proba(X))
+        """,
     "copies and plain data": """
         import collections, copy, datetime, decimal, pickle, shelve
         assert copy.deepcopy([Thing(1)])[0].x == 1
@@ -639,6 +650,20 @@ def test_what_any_unpickler_may_resolve_can_not_be_changed() -> None:
         found = pickle.loads(f"c{module}\n{name}\n.".encode())
         with pytest.raises((TypeError, AttributeError)):
             found.nopickle_was_here = 1
+
+
+def test_the_document_lists_what_any_unpickler_may_resolve() -> None:
+    text = (Path(__file__).parents[2] / "docs/concepts/guard.md").read_text()
+    _, _, table = text.partition("<!-- the table PLAIN")
+    module, names = "", set()
+    for word in re.findall(r"`([\w.]+)`", table.partition("\n\n")[0]):
+        if word == "__builtin__":
+            continue
+        if word.endswith("."):
+            module = word
+        else:
+            names.add(word if "." in word else module + word)
+    assert names == {f"{m}.{n}" for m, n in _rust.guard_plain() if m != "__builtin__"}
 
 
 def test_a_name_of_several_parts_is_not_plain(tmp_path: Path) -> None:
