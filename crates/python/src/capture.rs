@@ -1021,7 +1021,11 @@ impl<'py> Capture<'py> {
         {
             return self.reduced_object(object, facts);
         }
-        let state = if facts.getstate != GetState::Nobodys {
+        let state = if self.graph.name(facts.class) == "lightgbm.basic.Booster" {
+            self.py
+                .import("nopickle._boosters")?
+                .call_method1(pyo3::intern!(self.py, "state"), (object,))?
+        } else if facts.getstate != GetState::Nobodys {
             object.call_method0(pyo3::intern!(self.py, "__getstate__"))?
         } else if let Some(dict) = object.getattr_opt(pyo3::intern!(self.py, "__dict__"))? {
             dict

@@ -464,35 +464,49 @@ const LONG: usize = 32;
 
 /// How many bytes stand before the first quote, backslash or control character.
 fn plain_run(bytes: &[u8]) -> usize {
-    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    let Some((head, rest)) = bytes.split_at_checked(LONG) else {
+        return short_run(bytes);
+    };
+    // Few texts are longer; in those, more bytes at a time.
+    let run = short_run(head);
+    if run < LONG {
+        return run;
+    }
+    let is_plain = |chunk: &&[u8; LONG]| {
+        !chunk
+            .iter()
+            .fold(false, |found, byte| found | is_special(*byte))
+    };
+    let blocks = rest.as_chunks::<LONG>().0.iter();
+    let run = blocks.take_while(is_plain).count().saturating_mul(LONG);
+    let rest = rest.get(run..).unwrap_or_default();
+    LONG.saturating_add(run).saturating_add(short_run(rest))
+}
+
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..0x20)
+}
+
+/// As [`plain_run`], eight bytes at a time.
+fn short_run(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
     let mut run = 0_usize;
-    // Eight bytes at a time: the exact test of "some byte is special" in one word.
-    for chunk in bytes.as_chunks::<8>().0 {
-        if run == LONG {
-            // Few texts are longer; in those, more bytes at a time.
-            let rest = bytes.get(run..).unwrap_or_default();
-            for chunk in rest.as_chunks::<LONG>().0 {
-                let found = chunk
-                    .iter()
-                    .fold(false, |found, byte| found | special(byte));
-                if found {
-                    break;
-                }
-                run = run.saturating_add(LONG);
-            }
-            break;
-        }
-        let word = u64::from_le_bytes(*chunk);
+    for word in words {
+        let word = u64::from_le_bytes(*word);
         let each = |byte: u8| u64::from(byte).wrapping_mul(0x0101_0101_0101_0101);
-        let zero = |word: u64| word.wrapping_sub(each(1)) & !word & each(0x80);
-        let control = word.wrapping_sub(each(0x20)) & !word & each(0x80);
-        if zero(word ^ each(b'"')) | zero(word ^ each(b'\\')) | control != 0 {
-            break;
+        // The lowest byte whose high bit is set is the first that is special; those above it may be wrong.
+        let below = |word: u64, least: u8| word.wrapping_sub(each(least)) & !word & each(0x80);
+        let quote = below(word ^ each(b'"'), 1);
+        let backslash = below(word ^ each(b'\\'), 1);
+        let found = quote | backslash | below(word, 0x20);
+        if found != 0 {
+            let inside = usize::try_from(found.trailing_zeros() >> 3).unwrap_or_default();
+            return run.saturating_add(inside);
         }
         run = run.saturating_add(8);
     }
-    let rest = bytes.get(run..).unwrap_or_default();
-    run.saturating_add(rest.iter().position(special).unwrap_or(rest.len()))
+    let special = rest.iter().position(|&byte| is_special(byte));
+    run.saturating_add(special.unwrap_or(rest.len()))
 }
 
 /// A code point as WTF-8: UTF-8, surrogates included.
@@ -590,6 +604,21 @@ mod tests {
             let (mut at, mut out) = (cursor(outer), "before".to_owned());
             assert_eq!(at.text_inside(&mut out), None, "{outer}");
             assert_eq!((out.as_str(), at.offset()), ("before", 0));
+        }
+    }
+
+    #[test]
+    fn a_run_of_plain_bytes_ends_at_the_first_special_one() {
+        for length in 0..150 {
+            for special in [b'"', b'\\', b'\n', 0, 0x1F] {
+                for plain in [b'x', 0x20, 0x7F, 0x80, 0xFF, b'!', b'#', b'[', b']'] {
+                    let mut bytes = vec![plain; length];
+                    assert_eq!(plain_run(&bytes), length);
+                    bytes.extend([special, plain, special, b'"']);
+                    bytes.extend([plain; 40]);
+                    assert_eq!(plain_run(&bytes), length, "{special} {plain}");
+                }
+            }
         }
     }
 

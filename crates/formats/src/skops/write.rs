@@ -162,6 +162,17 @@ impl Json {
         self.last.extend_from_slice(bytes);
     }
 
+    /// Adds bytes as a piece of their own where they are as long as one, and empties them.
+    fn take(&mut self, bytes: &mut Vec<u8>) {
+        if bytes.len() < PIECE {
+            self.raw(bytes);
+            bytes.clear();
+        } else {
+            self.full.push(std::mem::take(&mut self.last));
+            self.full.push(std::mem::take(bytes));
+        }
+    }
+
     fn push(&mut self, text: &str) {
         self.raw(text.as_bytes());
     }
@@ -443,10 +454,14 @@ impl<'g> Writer<'g> {
         self.json.push(SCALAR);
         let mut out = std::mem::take(&mut self.scratch);
         out.clear();
+        if bytes.len() >= PIECE {
+            // Lines of more than 16 letters: what else is longer grows.
+            out.reserve(bytes.len().saturating_add(bytes.len() >> 3));
+        }
         out.extend_from_slice(b"\"\\\"");
         escape_twice(&mut out, bytes);
         out.extend_from_slice(b"\\\"\"}");
-        self.json.raw(&out);
+        self.json.take(&mut out);
         self.scratch = out;
     }
 
