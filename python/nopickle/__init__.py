@@ -2,7 +2,7 @@
 
 ``import nopickle as mlflow`` gives MLflow's functions: runs, logged models and registered models
 (:mod:`nopickle.tracking`) on an embedded store or an MLflow tracking server, the flavors
-:mod:`nopickle.sklearn` and :mod:`nopickle.lightgbm`, and :mod:`nopickle.pyfunc`. ``nopickle.skops`` has the
+:mod:`nopickle.sklearn`, :mod:`nopickle.lightgbm` and :mod:`nopickle.xgboost`, and :mod:`nopickle.pyfunc`. ``nopickle.skops`` has the
 functions of ``skops.io``.
 
 Names in a model are trusted by whoever loads it, and values are verified before native code sees them.
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         skops,
         tracking,
         types,
+        xgboost,
     )
     from nopickle.client import MlflowClient
     from nopickle.exceptions import MlflowException
@@ -96,6 +97,7 @@ _MODULES = (
     "skops",
     "tracking",
     "types",
+    "xgboost",
 )
 _TRACKING = (
     "ActiveRun",
@@ -212,6 +214,7 @@ __all__ = [
     "start_run",
     "tracking",
     "types",
+    "xgboost",
 ]
 
 

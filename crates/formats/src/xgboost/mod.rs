@@ -75,6 +75,7 @@ struct Model<'a> {
     num_class: u64,
     objective: &'a str,
     num_trees: u64,
+    feature_names: Vec<&'a str>,
 }
 
 impl<'a> Booster<'a> {
@@ -113,10 +114,20 @@ impl<'a> Booster<'a> {
         self.model.num_trees
     }
 
+    /// The names of the columns, in order and as they are written; none where the training data had none.
+    pub fn feature_names(&self) -> impl Iterator<Item = &'a str> {
+        self.model.feature_names.iter().copied()
+    }
+
     /// The name of the objective.
     pub fn objective(&self) -> &'a str {
         self.model.objective
     }
+}
+
+/// Whether a file that starts with these bytes is a model of XGBoost, if it is a model at all.
+pub fn sniff(start: &[u8]) -> bool {
+    start.starts_with(b"{L\0\0\0\0\0\0\0\x07learner{") || start.starts_with(b"{\"learner\":")
 }
 
 /// Reads a model file, UBJSON or JSON, and checks every rule.
@@ -128,7 +139,18 @@ impl<'a> Booster<'a> {
 pub fn read<'a>(bytes: &'a [u8], entry: &str, limits: &Limits) -> Result<Booster<'a>, Error> {
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     at_most(limits.booster_bytes, size, "bytes of a booster")?;
-    parse(bytes, limits.nodes).map_err(|refused| refused.into_error(entry))
+    let booster = parse(bytes, limits.nodes).map_err(|refused| refused.into_error(entry))?;
+    // XGBoost goes by the ending where it has one.
+    let of_ending = match entry.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("json") => Encoding::Json,
+        Some("ubj") => Encoding::Ubjson,
+        _ => booster.encoding,
+    };
+    if booster.encoding != of_ending {
+        let what = "the ending of the name is not that of the content";
+        return Err(Error::malformed("xgboost", Location::entry(entry), what));
+    }
+    Ok(booster)
 }
 
 /// Reads a snapshot, what `Booster.__getstate__` keeps, and checks every rule.

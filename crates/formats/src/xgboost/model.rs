@@ -73,24 +73,28 @@ fn learner<'a>(tokens: &mut impl Tokens<'a>) -> Result<Model<'a>, Refused> {
     let mut object = Object::open(tokens)?;
     object.key(tokens, "attributes")?;
     attributes(tokens)?;
-    let mut lists = [0, 0];
     let lists_at = tokens.at();
-    if object.optional(tokens, "feature_names")? {
-        lists[0] = feature_names(tokens)?;
-    }
-    if object.optional(tokens, "feature_types")? {
-        lists[1] = feature_types(tokens)?;
-    }
+    let feature_names = if object.optional(tokens, "feature_names")? {
+        names(tokens)?
+    } else {
+        Vec::new()
+    };
+    let types = if object.optional(tokens, "feature_types")? {
+        feature_types(tokens)?
+    } else {
+        0
+    };
     object.key(tokens, "gradient_booster")?;
     let (kind, asked) = gradient_booster(tokens)?;
     object.key(tokens, "learner_model_param")?;
     let here = tokens.at();
     let param = model_param(tokens)?;
-    if param.num_feature > MOST_FEATURES && lists[0] == 0 && kind != Kind::Gblinear {
+    if param.num_feature > MOST_FEATURES && feature_names.is_empty() && kind != Kind::Gblinear {
         let what = "features of a booster without their names";
         return Err(Refused::limit(here, what, param.num_feature, MOST_FEATURES));
     }
-    if lists.iter().any(|&count| count != 0 && count != param.num_feature) {
+    let named = u64::try_from(feature_names.len()).unwrap_or(u64::MAX);
+    if [named, types].iter().any(|&count| count != 0 && count != param.num_feature) {
         let what = "feature_names or feature_types is not one for each feature";
         return Err(Refused::unverified(lists_at, what));
     }
@@ -106,6 +110,7 @@ fn learner<'a>(tokens: &mut impl Tokens<'a>) -> Result<Model<'a>, Refused> {
         num_class: param.num_class,
         objective,
         num_trees: asked.num_trees,
+        feature_names,
     })
 }
 
@@ -154,12 +159,13 @@ fn attributes<'a>(tokens: &mut impl Tokens<'a>) -> Result<(), Refused> {
     Ok(())
 }
 
-fn feature_names<'a>(tokens: &mut impl Tokens<'a>) -> Result<u64, Refused> {
+fn names<'a>(tokens: &mut impl Tokens<'a>) -> Result<Vec<&'a str>, Refused> {
+    let mut names = Vec::new();
     let mut items = Items::open(tokens)?;
     while items.more(tokens)? {
-        tokens.text()?;
+        names.push(tokens.text()?);
     }
-    Ok(items.taken())
+    Ok(names)
 }
 
 fn feature_types<'a>(tokens: &mut impl Tokens<'a>) -> Result<u64, Refused> {
