@@ -2,8 +2,8 @@
 
 ``import nopickle as mlflow`` gives MLflow's functions: runs, logged models and registered models
 (:mod:`nopickle.tracking`) on an embedded store or an MLflow tracking server, the flavors
-:mod:`nopickle.sklearn`, :mod:`nopickle.lightgbm` and :mod:`nopickle.xgboost`, and :mod:`nopickle.pyfunc`. ``nopickle.skops`` has the
-functions of ``skops.io``.
+:mod:`nopickle.sklearn`, :mod:`nopickle.lightgbm` and :mod:`nopickle.xgboost`, and
+:mod:`nopickle.pyfunc`. ``nopickle.skops`` has the functions of ``skops.io``.
 
 Names in a model are trusted by whoever loads it, and values are verified before native code sees them.
 """

@@ -105,7 +105,8 @@ impl<'a> Json<'a> {
 
     /// The letters of a number.
     fn letters(&self) -> &'a str {
-        let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        let is_letter =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
         let rest = self.rest();
         let count = rest.iter().take_while(|byte| is_letter(byte)).count();
         self.text
@@ -114,7 +115,10 @@ impl<'a> Json<'a> {
     }
 
     /// A list, each item passed by `item`.
-    fn list(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), Refused>) -> Result<u64, Refused> {
+    fn list(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<(), Refused>,
+    ) -> Result<u64, Refused> {
         self.expect(b'[')?;
         let mut count = 0_u64;
         while self.array_item(count == 0)? {
@@ -213,9 +217,8 @@ impl<'a> Tokens<'a> for Json<'a> {
     fn integer(&mut self) -> Result<i64, Refused> {
         self.space();
         let letters = self.letters();
-        let value = whole(letters).ok_or_else(|| {
-            self.malformed(if letters.is_empty() { KIND } else { INTEGER })
-        })?;
+        let value = whole(letters)
+            .ok_or_else(|| self.malformed(if letters.is_empty() { KIND } else { INTEGER }))?;
         self.skip(letters.len());
         Ok(value)
     }

@@ -94,7 +94,10 @@ fn learner<'a>(tokens: &mut impl Tokens<'a>) -> Result<Model<'a>, Refused> {
         return Err(Refused::limit(here, what, param.num_feature, MOST_FEATURES));
     }
     let named = u64::try_from(feature_names.len()).unwrap_or(u64::MAX);
-    if [named, types].iter().any(|&count| count != 0 && count != param.num_feature) {
+    if [named, types]
+        .iter()
+        .any(|&count| count != 0 && count != param.num_feature)
+    {
         let what = "feature_names or feature_types is not one for each feature";
         return Err(Refused::unverified(lists_at, what));
     }
@@ -141,7 +144,10 @@ fn answer(asked: &Asked, param: &ModelParam) -> Result<(), Refused> {
         return Err(Refused::unverified(at, what));
     }
     if let Some((weights, at)) = asked.weights {
-        let expected = param.num_feature.saturating_add(1).saturating_mul(param.groups);
+        let expected = param
+            .num_feature
+            .saturating_add(1)
+            .saturating_mul(param.groups);
         if weights != expected {
             let what = "weights is not one for each feature and class, and one for the bias";
             return Err(Refused::unverified(at, what));
@@ -186,7 +192,14 @@ fn gradient_booster<'a>(tokens: &mut impl Tokens<'a>) -> Result<(Kind, Asked), R
         object.key(tokens, "model")?;
         let (kind, asked) = additive(tokens)?;
         object.key(tokens, "name")?;
-        name(tokens, if kind == Kind::Gblinear { "gblinear" } else { "gbtree" })?;
+        name(
+            tokens,
+            if kind == Kind::Gblinear {
+                "gblinear"
+            } else {
+                "gbtree"
+            },
+        )?;
         object.close(tokens)?;
         return Ok((kind, asked));
     }
@@ -210,7 +223,10 @@ fn gradient_booster<'a>(tokens: &mut impl Tokens<'a>) -> Result<(Kind, Asked), R
         tokens.float()?;
     }
     if items.taken() != asked.num_trees {
-        return Err(Refused::unverified(at, "weight_drop is not one for each tree"));
+        return Err(Refused::unverified(
+            at,
+            "weight_drop is not one for each tree",
+        ));
     }
     object.close(tokens)?;
     Ok((Kind::Dart, asked))
@@ -265,7 +281,8 @@ fn additive<'a>(tokens: &mut impl Tokens<'a>) -> Result<(Kind, Asked), Refused> 
         let of_one = groups.and_then(|groups| groups.checked_mul(parallel));
         let rest = of_one.and_then(|of_one| num_trees.checked_rem(of_one));
         if rest != Some(0) {
-            let what = "num_trees is not a number of whole iterations, and iteration_indptr is not there";
+            let what =
+                "num_trees is not a number of whole iterations, and iteration_indptr is not there";
             return Err(Refused::unverified(here, what));
         }
     }

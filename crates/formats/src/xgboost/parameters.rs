@@ -124,7 +124,10 @@ const OBJECTIVES: &[(&str, &[&str])] = &[
     ("reg:gamma", &["reg_loss_param"]),
     ("reg:linear", &["reg_loss_param"]),
     ("reg:logistic", &["reg_loss_param"]),
-    ("reg:pseudohubererror", &["pseduo_huber_param", "pseudo_huber_param"]),
+    (
+        "reg:pseudohubererror",
+        &["pseduo_huber_param", "pseudo_huber_param"],
+    ),
     ("reg:quantileerror", &["quantile_loss_param"]),
     ("reg:squarederror", &["reg_loss_param"]),
     ("reg:squaredlogerror", &["reg_loss_param"]),

@@ -116,11 +116,7 @@ impl<'a> Object<'a> {
     }
 
     /// Takes a key that has to come next.
-    pub(super) fn key(
-        &mut self,
-        tokens: &mut impl Tokens<'a>,
-        name: &str,
-    ) -> Result<(), Refused> {
+    pub(super) fn key(&mut self, tokens: &mut impl Tokens<'a>, name: &str) -> Result<(), Refused> {
         if self.optional(tokens, name)? {
             return Ok(());
         }

@@ -15,7 +15,8 @@ const MOST_CATEGORIES: i32 = 16_777_216;
 const DELETED: i32 = i32::MAX;
 
 const NODES: &str = "a list of a tree is not as long as num_nodes says";
-const CATEGORIES: &str = "categories does not have the categories of each split, rising, one split after the other";
+const CATEGORIES: &str =
+    "categories does not have the categories of each split, rising, one split after the other";
 const SPLITS: &str = "categories_nodes is not the nodes whose split_type is 1, in order";
 
 /// What one tree says, kept from tree to tree so that a booster of thousands allocates once.
@@ -124,8 +125,14 @@ pub(super) fn read<'a>(
     }
     let leaves = match leaf_weights {
         None if base_weights == param.num_nodes => None,
-        Some(weights) if param.outputs > 1 => Some(leaves(weights, base_weights, &param)
-            .ok_or_else(|| Refused::unverified(start, "leaf_weights or base_weights is not as long as its nodes and outputs say"))?),
+        Some(weights) if param.outputs > 1 => {
+            Some(leaves(weights, base_weights, &param).ok_or_else(|| {
+                Refused::unverified(
+                    start,
+                    "leaf_weights or base_weights is not as long as its nodes and outputs say",
+                )
+            })?)
+        }
         _ => return Err(Refused::unverified(start, NODES)),
     };
     split_types(scratch).map_err(|what| Refused::unverified(start, what))?;
@@ -139,8 +146,9 @@ pub(super) fn read<'a>(
     }
     for (&feature, &level) in scratch.features.iter().zip(&scratch.level) {
         if level > 0 {
-            let feature = u32::try_from(feature)
-                .map_err(|_| Refused::unverified(at, "a split is on a feature that is not there"))?;
+            let feature = u32::try_from(feature).map_err(|_| {
+                Refused::unverified(at, "a split is on a feature that is not there")
+            })?;
             asked.feature(feature, at);
         }
     }
@@ -186,13 +194,18 @@ fn leaves(leaf_weights: u64, base_weights: u64, param: &TreeParam) -> Option<usi
 /// Each split's categories stand behind those of the one before; XGBoost makes a bitset of each.
 fn categories(at: usize, scratch: &mut Scratch) -> Result<(), Refused> {
     let splits = scratch.categories_nodes.len();
-    let same = scratch.categories_segments.len() == splits && scratch.categories_sizes.len() == splits;
+    let same =
+        scratch.categories_segments.len() == splits && scratch.categories_sizes.len() == splits;
     if !same {
         return Err(Refused::unverified(at, CATEGORIES));
     }
     let mut rest = scratch.categories.as_slice();
     let mut begin = 0_i64;
-    for (&segment, &size) in scratch.categories_segments.iter().zip(&scratch.categories_sizes) {
+    for (&segment, &size) in scratch
+        .categories_segments
+        .iter()
+        .zip(&scratch.categories_sizes)
+    {
         let split = usize::try_from(size)
             .ok()
             .filter(|&size| size > 0 && segment == begin)
@@ -206,7 +219,10 @@ fn categories(at: usize, scratch: &mut Scratch) -> Result<(), Refused> {
         if !rises || first < 0 || last >= MOST_CATEGORIES {
             return Err(Refused::unverified(at, CATEGORIES));
         }
-        let words = u64::try_from(last).unwrap_or_default().wrapping_shr(5).saturating_add(1);
+        let words = u64::try_from(last)
+            .unwrap_or_default()
+            .wrapping_shr(5)
+            .saturating_add(1);
         scratch.bitset_bytes = scratch.bitset_bytes.saturating_add(words.saturating_mul(4));
         if scratch.bitset_bytes > MOST_BITSET_BYTES {
             let what = "bytes of the categories of a booster's splits";

@@ -33,7 +33,11 @@ impl<'a> Ubjson<'a> {
                 self.rest = rest;
                 Ok(())
             }
-            None => Err(self.malformed(if marker.starts_with(self.rest) { ENDS } else { KIND })),
+            None => Err(self.malformed(if marker.starts_with(self.rest) {
+                ENDS
+            } else {
+                KIND
+            })),
         }
     }
 

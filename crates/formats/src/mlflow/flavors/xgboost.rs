@@ -25,7 +25,9 @@ pub(super) fn payload(section: &mut Section<'_>) -> Result<Payload, Error> {
         return Err(section.wrong("data", "a flavor does not say where its model is"));
     };
     if let Some(format) = section.text("model_format")?
-        && entry.rsplit_once('.').is_none_or(|(_, ending)| ending != format)
+        && entry
+            .rsplit_once('.')
+            .is_none_or(|(_, ending)| ending != format)
     {
         let what = "a flavor's format is not the ending of its file";
         return Err(section.wrong("model_format", what));
