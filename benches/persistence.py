@@ -401,6 +401,14 @@ def _lightgbm(quick: bool) -> tuple[Any, Any]:
     return model.fit(X, y), X[:100]
 
 
+def _xgboost(quick: bool) -> tuple[Any, Any]:
+    from xgboost import XGBClassifier
+
+    X, y = _rows(300 if quick else 10_000, 16)
+    model = XGBClassifier(n_estimators=10 if quick else 300, random_state=0, n_jobs=1)
+    return model.fit(X, y), X[:100]
+
+
 def _booster(quick: bool) -> tuple[Any, Any]:
     import lightgbm
 
@@ -448,6 +456,7 @@ MODELS: dict[str, Model] = {
     "gaussian-process-2000": Model("GaussianProcessRegressor, 2,000 rows", _gaussian_process),
     "lightgbm-300": Model("LGBMClassifier, 300 trees", _lightgbm),
     "lightgbm-booster-2000": Model("lightgbm.Booster, 2,000 trees", _booster),
+    "xgboost-300": Model("XGBClassifier, 300 trees", _xgboost),
     "stacking": Model("StackingClassifier: forest of 50, logistic regression, SVC", _stacking),
 }
 
@@ -484,8 +493,9 @@ class Cache:
             if found.st_uid != os.getuid() or found.st_mode & 0o022:
                 raise SystemExit(f"{made} can be written by others; its pickles are not safe")
 
-    def _key(self, name: str) -> dict[str, str]:
-        packages = ["scikit-learn", "numpy"] + ["lightgbm"] * name.startswith("lightgbm")
+    def _key(self, model: str) -> dict[str, str]:
+        own = [name for name in ("lightgbm", "xgboost") if model.startswith(name)]
+        packages = ["scikit-learn", "numpy", *own]
         return {package: version_of(package) for package in packages}
 
     def path(self, name: str) -> Path:
@@ -883,7 +893,7 @@ def facts(work: Path) -> dict[str, Any]:
         huge = text.partition("[")[2].partition("]")[0]
     packages = [
         *("joblib", "cloudpickle", "skops", "nopickle", "scikit-learn", "numpy", "scipy"),
-        *("pandas", "lightgbm"),
+        *("pandas", "lightgbm", "xgboost"),
     ]
     return {
         "cpu": cpu,

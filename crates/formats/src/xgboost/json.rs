@@ -71,17 +71,13 @@ impl<'a> Json<'a> {
     }
 
     fn pay(&mut self) -> Result<(), Refused> {
-        match self.left.checked_sub(1) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => {
-                let found = self.most.saturating_add(1);
-                let what = "values of a booster";
-                Err(Refused::limit(self.at, what, found, self.most))
-            }
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            return Ok(());
         }
+        let found = self.most.saturating_add(1);
+        let what = "values of a booster";
+        Err(Refused::limit(self.at, what, found, self.most))
     }
 
     /// What stands between quotes, as it is written.

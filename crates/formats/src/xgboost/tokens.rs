@@ -65,15 +65,19 @@ pub(super) trait Tokens<'a>: Sized {
 #[derive(Debug)]
 pub(super) struct Object<'a> {
     last: Option<&'a str>,
-    /// The key that comes next, once it was passed.
-    next: Option<Option<&'a str>>,
+    /// The key that comes next, once it was passed; `None` for the end.
+    next: Option<&'a str>,
+    is_next_known: bool,
 }
 
 impl<'a> Object<'a> {
     pub(super) fn open(tokens: &mut impl Tokens<'a>) -> Result<Self, Refused> {
         tokens.object_start()?;
-        let (last, next) = (None, None);
-        Ok(Self { last, next })
+        Ok(Self {
+            last: None,
+            next: None,
+            is_next_known: false,
+        })
     }
 
     /// The key that comes next; it stays.
@@ -81,8 +85,8 @@ impl<'a> Object<'a> {
         &mut self,
         tokens: &mut impl Tokens<'a>,
     ) -> Result<Option<&'a str>, Refused> {
-        if let Some(key) = self.next {
-            return Ok(key);
+        if self.is_next_known {
+            return Ok(self.next);
         }
         let key = tokens.object_key(self.last.is_none())?;
         if let (Some(last), Some(key)) = (self.last, key)
@@ -90,7 +94,8 @@ impl<'a> Object<'a> {
         {
             return Err(tokens.malformed(KEYS));
         }
-        self.next = Some(key);
+        self.next = key;
+        self.is_next_known = true;
         Ok(key)
     }
 
@@ -98,7 +103,7 @@ impl<'a> Object<'a> {
     pub(super) fn any(&mut self, tokens: &mut impl Tokens<'a>) -> Result<Option<&'a str>, Refused> {
         let key = self.peek(tokens)?;
         self.last = key;
-        self.next = None;
+        self.is_next_known = false;
         Ok(key)
     }
 

@@ -48,6 +48,80 @@ pub(super) fn read<'a>(
     scratch: &mut Scratch,
 ) -> Result<u64, Refused> {
     let start = tokens.at();
+    let lists = lists(tokens, index, scratch)?;
+    let param = lists.param;
+    if param.outputs > 1 && lists.leaf_weights.is_none() {
+        // XGBoost 3.2 takes the key for granted.
+        let what = "tree of several outputs of XGBoost before 3.2";
+        return Err(Refused::unsupported(start, what, "leaf_weights"));
+    }
+    let (Some(loss_changes), Some(sum_hessian)) = (lists.loss_changes, lists.sum_hessian) else {
+        return Err(Object::unknown(tokens));
+    };
+    let length = |list: usize| u64::try_from(list).unwrap_or(u64::MAX);
+    let lengths = [
+        lists.split_conditions,
+        loss_changes,
+        sum_hessian,
+        length(scratch.left.len()),
+        length(scratch.right.len()),
+        length(scratch.parents.len()),
+        length(scratch.features.len()),
+        length(scratch.default_left.len()),
+        length(scratch.split_type.len()),
+    ];
+    if lengths.iter().any(|&length| length != param.num_nodes) {
+        return Err(Refused::unverified(start, NODES));
+    }
+    let leaves = match lists.leaf_weights {
+        None if lists.base_weights == param.num_nodes => None,
+        Some(weights) if param.outputs > 1 => {
+            Some(leaves(weights, lists.base_weights, &param).ok_or_else(|| {
+                Refused::unverified(
+                    start,
+                    "leaf_weights or base_weights is not as long as its nodes and outputs say",
+                )
+            })?)
+        }
+        _ => return Err(Refused::unverified(start, NODES)),
+    };
+    split_types(scratch).map_err(|what| Refused::unverified(start, what))?;
+    nodes(&param, leaves, scratch).map_err(|what| Refused::unverified(start, what))?;
+    if let Some(&deepest) = scratch.level.iter().max()
+        && deepest > DEEPEST
+    {
+        let (found, limit) = (deepest.into(), DEEPEST.into());
+        let what = "levels of a tree of a booster";
+        return Err(Refused::limit(start, what, found, limit));
+    }
+    for (&feature, &level) in scratch.features.iter().zip(&scratch.level) {
+        if level > 0 {
+            let feature = u32::try_from(feature).map_err(|_| {
+                Refused::unverified(lists.at, "a split is on a feature that is not there")
+            })?;
+            asked.feature(feature, lists.at);
+        }
+    }
+    Ok(param.outputs)
+}
+
+/// How long the lists of a tree are that are not kept, and its parameters.
+struct Lists {
+    base_weights: u64,
+    leaf_weights: Option<u64>,
+    loss_changes: Option<u64>,
+    split_conditions: u64,
+    sum_hessian: Option<u64>,
+    param: TreeParam,
+    /// Where the features stand.
+    at: usize,
+}
+
+fn lists<'a>(
+    tokens: &mut impl Tokens<'a>,
+    index: u64,
+    scratch: &mut Scratch,
+) -> Result<Lists, Refused> {
     let mut object = Object::open(tokens)?;
     object.key(tokens, "base_weights")?;
     let base_weights = tokens.floats(false)?;
@@ -99,60 +173,15 @@ pub(super) fn read<'a>(
     object.key(tokens, "tree_param")?;
     let param = tree_param(tokens)?;
     object.close(tokens)?;
-
-    if param.outputs > 1 && leaf_weights.is_none() {
-        // XGBoost 3.2 takes the key for granted.
-        let what = "tree of several outputs of XGBoost before 3.2";
-        return Err(Refused::unsupported(start, what, "leaf_weights"));
-    }
-    let (Some(loss_changes), Some(sum_hessian)) = (loss_changes, sum_hessian) else {
-        return Err(Object::unknown(tokens));
-    };
-    let length = |list: usize| u64::try_from(list).unwrap_or(u64::MAX);
-    let lengths = [
-        split_conditions,
+    Ok(Lists {
+        base_weights,
+        leaf_weights,
         loss_changes,
+        split_conditions,
         sum_hessian,
-        length(scratch.left.len()),
-        length(scratch.right.len()),
-        length(scratch.parents.len()),
-        length(scratch.features.len()),
-        length(scratch.default_left.len()),
-        length(scratch.split_type.len()),
-    ];
-    if lengths.iter().any(|&length| length != param.num_nodes) {
-        return Err(Refused::unverified(start, NODES));
-    }
-    let leaves = match leaf_weights {
-        None if base_weights == param.num_nodes => None,
-        Some(weights) if param.outputs > 1 => {
-            Some(leaves(weights, base_weights, &param).ok_or_else(|| {
-                Refused::unverified(
-                    start,
-                    "leaf_weights or base_weights is not as long as its nodes and outputs say",
-                )
-            })?)
-        }
-        _ => return Err(Refused::unverified(start, NODES)),
-    };
-    split_types(scratch).map_err(|what| Refused::unverified(start, what))?;
-    nodes(&param, leaves, scratch).map_err(|what| Refused::unverified(start, what))?;
-    if let Some(&deepest) = scratch.level.iter().max()
-        && deepest > DEEPEST
-    {
-        let (found, limit) = (deepest.into(), DEEPEST.into());
-        let what = "levels of a tree of a booster";
-        return Err(Refused::limit(start, what, found, limit));
-    }
-    for (&feature, &level) in scratch.features.iter().zip(&scratch.level) {
-        if level > 0 {
-            let feature = u32::try_from(feature).map_err(|_| {
-                Refused::unverified(at, "a split is on a feature that is not there")
-            })?;
-            asked.feature(feature, at);
-        }
-    }
-    Ok(param.outputs)
+        param,
+        at,
+    })
 }
 
 /// `tree_param`, numbers as texts.
