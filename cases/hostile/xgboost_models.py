@@ -417,6 +417,9 @@ def parameters() -> None:
     value = "a parameter is not written as XGBoost writes it"
     at = "L/objective/reg_loss_param/scale_pos_weight"
     change("parameter_text", "unverified", value, at, "/tmp/x")
+    at = "L/objective/quantile_loss_param/quantile_alpha"
+    for name, text in (("deep", "[" * 100_000), ("empty", ""), ("nested", "[[5E-1]]")):
+        change(f"parameter_list_{name}", "unverified", value, at, text, of="quantile", trees=3)
     change("parameter_path", "unverified", value, "P/boost_from_average", "../x")
 
 
@@ -726,8 +729,10 @@ def snapshots() -> None:
     value = "a parameter is not written as XGBoost writes it"
     of("config_threads_text", "unverified", value, "generic_param/nthread", "many")
     of("config_device", "unverified", value, "generic_param/device", "/dev/x")
+    of("config_device_long", "unverified", value, "generic_param/device", "cuda:" + "0" * 9_999)
     at = "gradient_booster/tree_train_param/interaction_constraints"
     of("config_constraints", "unverified", value, at, "{x}")
+    of("config_constraints_deep", "unverified", value, at, "[" * 9_999)
     unknown = "parameter of XGBoost"
     of("config_parameter", "unsupported", unknown, "generic_param/plugin_path", "x")
     updater = "updater of XGBoost"

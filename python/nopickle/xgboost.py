@@ -318,7 +318,15 @@ def _load_folder(folder: str) -> Any:
     model = getattr(xgboost, _CLASSES[payload["class"]])()
     try:
         model.load_model(content)
-    except (xgboost.core.XGBoostError, KeyError, TypeError, ValueError) as error:
+    # What an estimator keeps among the attributes is JSON.
+    except (
+        xgboost.core.XGBoostError,
+        AttributeError,
+        KeyError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise UnsupportedModelError(
             f"{payload['entry']}: XGBoost {xgboost.__version__} does not read the model: {error}"
         ) from error

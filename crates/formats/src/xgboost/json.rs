@@ -155,6 +155,25 @@ pub(super) fn is_float(text: &str) -> bool {
         && exponent.is_none_or(is_exponent)
 }
 
+/// A finite number, or a list of them in JSON; how many.
+pub(super) fn floats(text: &str) -> Option<u64> {
+    let is_finite = |text: &str| {
+        let is_number = is_float(text) || whole(text).is_some();
+        is_number && text.parse().is_ok_and(f32::is_finite)
+    };
+    let Some(list) = text.strip_prefix('[') else {
+        return is_finite(text).then_some(1);
+    };
+    let mut count = 0_u64;
+    for number in list.strip_suffix(']')?.split(',') {
+        if !is_finite(number) {
+            return None;
+        }
+        count = count.saturating_add(1);
+    }
+    Some(count)
+}
+
 /// A whole number as it is printed: no sign but `-`, no leading zero.
 pub(super) fn whole(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);

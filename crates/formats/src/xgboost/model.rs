@@ -394,7 +394,7 @@ pub(super) fn model_param<'a>(tokens: &mut impl Tokens<'a>) -> Result<ModelParam
     let mut object = Object::open(tokens)?;
     object.key(tokens, "base_score")?;
     let score_at = tokens.at();
-    let scores = base_score(tokens.text()?)
+    let scores = json::floats(tokens.text()?)
         .ok_or_else(|| Refused::unverified(score_at, "base_score is not finite numbers"))?;
     if object.optional(tokens, "boost_from_average")? {
         parameters::text(tokens, "boost_from_average")?;
@@ -433,23 +433,4 @@ pub(super) fn model_param<'a>(tokens: &mut impl Tokens<'a>) -> Result<ModelParam
         num_class,
         groups,
     })
-}
-
-/// A number, or from 3.1 on a list of them in JSON; how many.
-fn base_score(text: &str) -> Option<u64> {
-    let is_finite = |text: &str| {
-        let is_number = json::is_float(text) || json::whole(text).is_some();
-        is_number && text.parse().is_ok_and(f32::is_finite)
-    };
-    let Some(list) = text.strip_prefix('[') else {
-        return is_finite(text).then_some(1);
-    };
-    let mut count = 0_u64;
-    for number in list.strip_suffix(']')?.split(',') {
-        if !is_finite(number) {
-            return None;
-        }
-        count = count.saturating_add(1);
-    }
-    Some(count)
 }

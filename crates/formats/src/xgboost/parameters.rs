@@ -13,9 +13,12 @@ enum Form {
     Threads,
     /// Any number.
     Number,
-    /// Numbers in brackets and between commas.
+    /// A list of numbers in JSON. XGBoost's parser calls itself for each bracket.
+    List,
+    /// Numbers in brackets, or in brackets in brackets.
     Numbers,
-    /// One of XGBoost's own words: letters, digits, `_`, `:` and `,`.
+    /// One of XGBoost's own words: letters, digits, `_`, `:` and `,`. Some are matched by a regular expression that calls itself
+    /// for each letter.
     Word,
 }
 
@@ -82,7 +85,7 @@ const PARAMETERS: &[(&str, Form)] = &[
     ("opt_dense_col", Form::Number),
     ("predictor", Form::Word),
     ("process_type", Form::Word),
-    ("quantile_alpha", Form::Numbers),
+    ("quantile_alpha", Form::List),
     ("random_state", Form::Whole),
     ("rate_drop", Form::Number),
     ("refresh_leaf", Form::Whole),
@@ -136,6 +139,9 @@ const OBJECTIVES: &[(&str, &[&str])] = &[
     ("survival:cox", &[]),
 ];
 
+/// The longest word that XGBoost writes, a sequence of all updaters, has about 100 letters.
+const LONGEST_WORD: usize = 256;
+
 const VALUE: &str = "a parameter is not written as XGBoost writes it";
 
 /// A count, printed as a text.
@@ -170,18 +176,35 @@ pub(super) fn text<'a>(tokens: &mut impl Tokens<'a>, name: &str) -> Result<&'a s
             threads.is_some()
         }
         Form::Number => is_whole || is_number(text),
-        Form::Numbers => text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || b"[](),.+-eE \\\"".contains(&byte)),
-        Form::Word => text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_:,".contains(&byte)),
+        Form::List => text == "[]" || json::floats(text).is_some(),
+        Form::Numbers => is_nested_once(text),
+        Form::Word => {
+            let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_:,".contains(&byte);
+            text.len() <= LONGEST_WORD && text.bytes().all(is_letter)
+        }
     };
     if fits {
         Ok(text)
     } else {
         Err(Refused::unverified(at, VALUE))
     }
+}
+
+/// Digits, signs and commas, with at most two brackets open.
+fn is_nested_once(text: &str) -> bool {
+    let mut open = 0_u32;
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'(' => open = open.saturating_add(1),
+            b']' | b')' => open = open.saturating_sub(1),
+            b'0'..=b'9' | b',' | b'-' | b' ' => {}
+            _ => return false,
+        }
+        if open > 2 {
+            return false;
+        }
+    }
+    true
 }
 
 fn is_number(text: &str) -> bool {
