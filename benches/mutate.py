@@ -23,6 +23,7 @@ Changes: bytes of the archive as they lie (its checksums then rarely hold), and,
 with right sizes and checksums: bytes of an entry, values and nodes of the JSON, elements, dtypes and shapes of arrays
 (also of those inside the npz of a sparse matrix), and whole entries exchanged.
 
+With `--kind xgboost` the files are models of XGBoost (`xgboost_boosters.py`), and the other library is XGBoost itself.
 With `--kind lightgbm` the files are model texts of LightGBM (`boosters.py`), and the other library is LightGBM itself.
 
 With `--guard`, every block that C code allocates while a file is loaded and used ends at a page that can't be read (for
@@ -64,6 +65,7 @@ from pathlib import Path
 
 import boosters
 import numpy as np
+import xgboost_boosters
 
 METHODS = (
     "predict",
@@ -550,6 +552,8 @@ def _fitting(obj, inputs):
 def _calls(obj, name, inputs):
     if name.startswith("booster:"):
         return boosters.calls(obj, name, inputs)
+    if name.startswith("xgboost:"):
+        return xgboost_boosters.calls(obj, name, inputs)
     if name.startswith("sparse:"):
         return [
             lambda: obj @ inputs,
@@ -1407,11 +1411,12 @@ class Subject:
         self.files = files
         self.inputs = inputs
         self.trusted = trusted
-        self.is_text = name.startswith("booster:")
+        kinds = {"booster": ("lgb", boosters.mutate), "xgboost": ("xgb", xgboost_boosters.mutate)}
+        self.kind, self.change = kinds.get(name.partition(":")[0], ("skops", mutate))
 
     def path(self, folder, seed, index):
         """Where a file is kept."""
-        kind = "lgb" if self.is_text else "skops"
+        kind = self.kind
         return folder / f"{self.name.replace(':', '-')}-{seed}-{index}.{kind}"
 
 
@@ -1419,6 +1424,8 @@ def library(name, kind="skops"):
     """Import the `loads` and `get_untrusted_types` of a library."""
     if kind == "lightgbm":
         return boosters.library(name), None
+    if kind == "xgboost":
+        return xgboost_boosters.library(name), None
     if name == "skops":
         from skops.io import get_untrusted_types, loads
     else:
@@ -1459,6 +1466,18 @@ def prepare(options):
                 else:
                     subjects.append(Subject(name, [("lightgbm", text)], inputs, [None]))
         return subjects, skipped
+    if options.kind == "xgboost":
+        for name, make in xgboost_boosters.specimens():
+            if not options.estimators or any(re.fullmatch(at, name) for at in options.estimators):
+                booster, inputs = make()
+                files = xgboost_boosters.documents(booster)
+                # A linear model has neither leaves nor interactions: what it does not answer itself is no problem.
+                problems = [use(loads(parts.whole, None), name, inputs) for _, parts in files]
+                if any(problem != use(booster, name, inputs) for problem in problems):
+                    skipped[name] = f"the unchanged object raises {problems}"
+                else:
+                    subjects.append(Subject(name, files, inputs, [None] * len(files)))
+        return subjects, skipped
     dumps = writers(options.files)
     for name, make in specimens():
         if options.estimators and not any(
@@ -1494,8 +1513,7 @@ def make_file(subject, seed, index):
     draw = random.Random(f"{seed}:{subject.name}:{index}")
     which = index % len(subject.files)
     writer, parts = subject.files[which]
-    change = boosters.mutate if subject.is_text else mutate
-    data, what = change(parts, draw)
+    data, what = subject.change(parts, draw)
     return data, f"{writer}: {what}", subject.trusted[which]
 
 
@@ -1808,6 +1826,7 @@ def run(options):
                 "scipy",
                 "quantile-forest",
                 "lightgbm",
+                "xgboost",
             )
         },
         "python": platform.python_version(),
@@ -1870,12 +1889,14 @@ def arguments(given=None):
     parser.add_argument("--count", type=int, default=10_000, help="how many files (default 10,000)")
     parser.add_argument("--first", type=int, default=0, help="which file is the first (default 0)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--library", choices=("nopickle", "skops", "lightgbm"), default="nopickle")
+    parser.add_argument(
+        "--library", choices=("nopickle", "skops", "lightgbm", "xgboost"), default="nopickle"
+    )
     parser.add_argument(
         "--kind",
-        choices=("skops", "lightgbm"),
+        choices=("skops", "lightgbm", "xgboost"),
         default="skops",
-        help="skops files of estimators, or LightGBM's own texts of boosters",
+        help="skops files of estimators, LightGBM's own texts of boosters, or XGBoost's models",
     )
     parser.add_argument(
         "--files",

@@ -399,6 +399,14 @@ def _lightgbm(quick: bool) -> tuple[Any, Any]:
     return model.fit(X, y), X[:100]
 
 
+def _xgboost(quick: bool) -> tuple[Any, Any]:
+    from xgboost import XGBClassifier
+
+    X, y = _rows(300 if quick else 10_000, 16)
+    model = XGBClassifier(n_estimators=10 if quick else 300, random_state=0, n_jobs=1)
+    return model.fit(X, y), X[:100]
+
+
 def _booster(quick: bool) -> tuple[Any, Any]:
     import lightgbm
 
@@ -427,7 +435,7 @@ def _stacking(quick: bool) -> tuple[Any, Any]:
 
 
 #: Libraries of boosters; the names of their models start with theirs.
-BOOSTERS = ("lightgbm",)
+BOOSTERS = ("lightgbm", "xgboost")
 
 MODELS: dict[str, Model] = {
     "logistic-iris": Model("LogisticRegression, 4 features, 3 classes", _logistic_iris),
@@ -449,6 +457,7 @@ MODELS: dict[str, Model] = {
     "gaussian-process-2000": Model("GaussianProcessRegressor, 2,000 rows", _gaussian_process),
     "lightgbm-300": Model("LGBMClassifier, 300 trees", _lightgbm),
     "lightgbm-booster-2000": Model("lightgbm.Booster, 2,000 trees", _booster),
+    "xgboost-300": Model("XGBClassifier, 300 trees", _xgboost),
     "stacking": Model("StackingClassifier: forest of 50, logistic regression, SVC", _stacking),
 }
 

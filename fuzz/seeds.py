@@ -47,6 +47,8 @@ for path in sorted((HERE.parent / "cases").rglob("*")):
         keep("npy", data)
     if path.suffix == ".lgb":
         keep("lightgbm", data)
+    if path.suffix in (".ubj", ".snapshot") or data.startswith(b'{"learner"'):
+        keep("xgboost", data)
     if data.startswith(b"PK"):
         keep("archive", data)
         keep("skops", data)

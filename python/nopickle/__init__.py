@@ -2,8 +2,8 @@
 
 ``import nopickle as mlflow`` gives MLflow's functions: runs, logged models and registered models
 (:mod:`nopickle.tracking`) on an embedded store or an MLflow tracking server, the flavors
-:mod:`nopickle.sklearn` and :mod:`nopickle.lightgbm`, and :mod:`nopickle.pyfunc`. ``nopickle.skops`` has the
-functions of ``skops.io``.
+:mod:`nopickle.sklearn`, :mod:`nopickle.lightgbm` and :mod:`nopickle.xgboost`, and
+:mod:`nopickle.pyfunc`. ``nopickle.skops`` has the functions of ``skops.io``.
 
 Names in a model are trusted by whoever loads it, and values are verified before native code sees them.
 """
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         skops,
         tracking,
         types,
+        xgboost,
     )
     from nopickle.client import MlflowClient
     from nopickle.exceptions import MlflowException
@@ -98,6 +99,7 @@ _MODULES = (
     "skops",
     "tracking",
     "types",
+    "xgboost",
 )
 _TRACKING = (
     "ActiveRun",
@@ -215,6 +217,7 @@ __all__ = [
     "start_run",
     "tracking",
     "types",
+    "xgboost",
 ]
 
 

@@ -40,6 +40,9 @@ CONSTRAINTS = "constraints.txt"
 # Where a distribution has another name than its package. For others the installed files are asked.
 _RENAMED = {"sklearn": "scikit-learn"}
 
+# Distributions that hold another one's package; models ask for that one, as MLflow writes it.
+_VARIANTS = {"xgboost-cpu": "xgboost"}
+
 
 def check_arguments(*arguments: object) -> None:
     """Refuse more than one of ``conda_env``, ``pip_requirements`` and ``extra_pip_requirements``.
@@ -66,7 +69,9 @@ def installed_version(distribution: str) -> str | None:
 
 def pinned(distribution: str, otherwise: str | None = None) -> str:
     """Return ``distribution==version`` for what is installed, else for ``otherwise``, else the name."""
-    version = installed_version(distribution) or otherwise
+    variants = [name for name, same in _VARIANTS.items() if same == distribution]
+    found = (installed_version(name) for name in (distribution, *variants))
+    version = next(filter(None, found), otherwise)
     return f"{distribution}=={version}" if version else distribution
 
 
@@ -108,7 +113,7 @@ def infer_requirements(names: Iterable[str], own_modules: Iterable[str] = ()) ->
         if distribution is None:
             missing.append(package)
         else:
-            found.add(pinned(distribution))
+            found.add(pinned(_VARIANTS.get(distribution, distribution)))
     if missing:
         _logger.warning(
             "The model holds names of %s, which no installed distribution provides; whoever loads it "

@@ -12,6 +12,7 @@ from typing import Any
 FLAVORS = {
     "lightgbm": ("mlflow.lightgbm", "nopickle.lightgbm"),
     "sklearn": ("mlflow.sklearn", "nopickle.sklearn"),
+    "xgboost": ("mlflow.xgboost", "nopickle.xgboost"),
 }
 """The name of a flavor → the ``loader_module`` of its pyfunc, and the module here that loads it."""
 

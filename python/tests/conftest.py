@@ -40,6 +40,8 @@ def pytest_report_header() -> str:
         "lightgbm",
         "quantile-forest",
         "skops",
+        "xgboost",
+        "xgboost-cpu",
     ):
         try:
             named.append(f"{name} {importlib.metadata.version(name)}")

@@ -69,6 +69,22 @@ def test_damaged_texts_of_boosters_neither_crash_nor_hang_nor_fill_memory(tmp_pa
     assert set(report["details"]["refused"]) <= ERRORS | left
 
 
+def test_damaged_models_of_xgboost_neither_crash_nor_hang_nor_fill_memory(tmp_path):
+    pytest.importorskip("xgboost")
+    pytest.importorskip("pandas")
+    out = tmp_path / "report.json"
+    command = [sys.executable, MUTATE, "--kind", "xgboost", "--count", "1500", "--seed", "20"]
+    command += ["--out", out, "--keep", tmp_path / "kept"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    report = json.loads(out.read_text())
+    assert report["findings"] == []
+    assert report["skipped"] == {}
+    assert report["outcomes"]["predicted"] > 150
+    # What is left to XGBoost: parameters that are numbers, and not in its bounds.
+    assert set(report["details"]["refused"]) <= ERRORS | {"XGBoostError"}
+
+
 SCRIPT = """
 import argparse, os, sys, tempfile
 sys.path.insert(0, {folder!r})

@@ -259,7 +259,7 @@ def test_install_refuses_a_version_that_was_not_tested(tmp_path):
 MORE = {"load_model": {"skops_trusted_types"}}
 
 
-@pytest.mark.parametrize("module", ["lightgbm", "sklearn", "pyfunc"])
+@pytest.mark.parametrize("module", ["lightgbm", "sklearn", "xgboost", "pyfunc"])
 def test_the_functions_of_a_flavor_have_mlflows_arguments_and_defaults(module):
     import importlib
 
@@ -270,7 +270,8 @@ def test_the_functions_of_a_flavor_have_mlflows_arguments_and_defaults(module):
     for name in functions:
         expected = inspect.signature(getattr(theirs, name)).parameters
         found = dict(inspect.signature(getattr(ours, name)).parameters)
-        for extra in MORE.get(name, ()):
+        # A file of XGBoost's own holds no names.
+        for extra in MORE.get(name, ()) if module != "xgboost" else ():
             assert found.pop(extra).kind is inspect.Parameter.KEYWORD_ONLY
         assert list(found) == list(expected), name
         for parameter, theirs_ in expected.items():

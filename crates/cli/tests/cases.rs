@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 
 use nopickle_formats::archive::{self, Compression, Source};
 use nopickle_formats::skops::{self, ArrayData};
-use nopickle_formats::{Error, FORMATS, Graph, Limits, Node, NodeId, Policy, Role, lightgbm};
+use nopickle_formats::{
+    Error, FORMATS, Graph, Limits, Node, NodeId, Policy, Role, lightgbm, xgboost,
+};
 use serde_json::Value;
 
 struct Ran {
@@ -588,6 +590,23 @@ fn inspect_shows_what_a_booster_says() {
 }
 
 #[test]
+fn inspect_shows_what_a_model_of_xgboost_says() {
+    for (name, trees) in [("1.7.6_binary.json", 3), ("3.2.0_pandas.ubj", 3)] {
+        let file = root("cases/boosters").join(format!("xgboost_{name}"));
+        let ran = nopickle(&["inspect", "--json", text(&file)]);
+        let answer = fits_schema("inspect.schema.json", &ran.out);
+        assert_eq!((&answer["format"], ran.code), (&"xgboost".into(), 0));
+        assert_eq!(answer["booster"]["trees"], trees);
+        assert_eq!(answer["booster"]["features"], 4);
+    }
+    let hostile = root("cases/hostile/xgboost/child_its_parent.ubj");
+    let ran = nopickle(&["inspect", "--json", text(&hostile)]);
+    let answer = fits_schema("inspect.schema.json", &ran.out);
+    assert_eq!((&answer["answer"], ran.code), (&"refused".into(), 1));
+    assert_eq!(answer["error"]["class"], "xgboost.core.Booster");
+}
+
+#[test]
 fn content_decides_the_format_and_an_ending_must_fit_it() {
     let folder = tempfile::tempdir().unwrap();
     let booster = fs::read(booster("4.7.0_binary")).unwrap();
@@ -688,6 +707,13 @@ fn library(path: &Path, mut limits: Limits) -> Result<(), Error> {
         let name = path.file_name().unwrap().to_str().unwrap();
         return lightgbm::read(&fs::read(path)?, name, &limits).map(|_| ());
     }
+    if path
+        .parent()
+        .is_some_and(|folder| folder.ends_with("xgboost"))
+    {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        return xgboost::read(&fs::read(path)?, name, &limits).map(|_| ());
+    }
     let mut archive = archive::open(Source::File(fs::File::open(path)?), &mut limits)?;
     let graph = skops::read(&mut archive, &mut limits)?;
     graph
@@ -772,7 +798,8 @@ fn the_command_says_of_hostile_files_what_the_library_says() {
                 ran.out.contains("answer   refused: ")
                     && (ran.out.contains("  refused: ")
                         || ran.out.contains("  not trusted")
-                        || ran.out.contains("format   lightgbm")),
+                        || ran.out.contains("format   lightgbm")
+                        || ran.out.contains("format   xgboost")),
                 "{}\n{}",
                 path.display(),
                 ran.out

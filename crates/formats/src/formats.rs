@@ -4,7 +4,7 @@ use crate::archive::Archive;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::limits::Limits;
-use crate::{lightgbm, skops};
+use crate::{lightgbm, skops, xgboost};
 
 /// How many bytes at the start of a file [`Format::sniff`] wants to see; a shorter file is seen whole.
 pub const SNIFFED: usize = 64;
@@ -68,6 +68,13 @@ pub const FORMATS: &[Format] = &[
         sniff: |start| start.starts_with(b"PK"),
         read: Read::Graph(skops::read),
     },
+    Format {
+        name: "xgboost",
+        about: "XGBoost's models in UBJSON and JSON: those of 1.6 to 3.2 are read",
+        endings: &["ubj"],
+        sniff: xgboost::sniff,
+        read: Read::Booster(xgboost_booster),
+    },
 ];
 
 impl Format {
@@ -98,6 +105,20 @@ fn lightgbm_booster(bytes: &[u8], entry: &str, limits: &Limits) -> Result<Booste
     })
 }
 
+fn xgboost_booster(bytes: &[u8], entry: &str, limits: &Limits) -> Result<Booster, Error> {
+    let booster = xgboost::read(bytes, entry, limits)?;
+    let [major, minor, patch] = booster.version();
+    Ok(Booster {
+        class: xgboost::CLASS,
+        version: format!("{major}.{minor}.{patch}"),
+        objective: Some(booster.objective().to_owned()),
+        scores: booster.num_groups(),
+        features: booster.num_features(),
+        trees: booster.num_trees(),
+        feature_names: booster.feature_names().map(str::to_owned).collect(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +145,10 @@ mod tests {
             Some("lightgbm")
         );
         assert_eq!(name(Format::of_bytes(b"PK\x03\x04")), Some("skops"));
+        let ubjson = b"{L\0\0\0\0\0\0\0\x07learner{";
+        assert_eq!(name(Format::of_bytes(ubjson)), Some("xgboost"));
+        assert_eq!(name(Format::of_bytes(b"{\"learner\":{")), Some("xgboost"));
+        assert_eq!(name(Format::of_bytes(b"{\"learner\"}")), None);
         assert_eq!(name(Format::of_bytes(b"tree\n of knowledge")), None);
         assert_eq!(name(Format::of_bytes(b"")), None);
         assert_eq!(name(Format::of_ending("LGB")), Some("lightgbm"));

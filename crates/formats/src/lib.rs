@@ -13,6 +13,7 @@ pub mod npy;
 pub mod skops;
 mod trust;
 mod verify;
+pub mod xgboost;
 
 pub use dtype::{DType, Field, Kind};
 pub use error::{Error, Location, Refused, Untrusted};

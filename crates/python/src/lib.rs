@@ -10,6 +10,7 @@ mod mlflow;
 mod policy;
 mod skops;
 mod tracking;
+mod xgboost;
 
 use std::ffi::OsString;
 
@@ -58,6 +59,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(mlflow::mlmodel_read, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::mlmodel_write, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::requirements_loads, module)?)?;
+    module.add_function(wrap_pyfunction!(xgboost::xgboost_read, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::yaml_dumps, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::yaml_loads, module)?)?;
     Ok(())

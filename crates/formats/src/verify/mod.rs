@@ -31,6 +31,7 @@ mod tree;
 mod tree_estimators;
 mod value;
 mod vocabulary;
+mod xgboost;
 
 pub(crate) use arrays::is_scalar;
 
@@ -551,6 +552,13 @@ pub(crate) const VERIFIERS: &[(&str, Verify)] = &[
         tree_estimators::decision_tree,
     ),
     ("sklearn.tree._tree.Tree", tree::verify),
+    ("xgboost.core.Booster", xgboost::booster),
+    ("xgboost.sklearn.XGBClassifier", xgboost::estimator),
+    ("xgboost.sklearn.XGBModel", xgboost::estimator),
+    ("xgboost.sklearn.XGBRFClassifier", xgboost::estimator),
+    ("xgboost.sklearn.XGBRFRegressor", xgboost::estimator),
+    ("xgboost.sklearn.XGBRanker", xgboost::estimator),
+    ("xgboost.sklearn.XGBRegressor", xgboost::estimator),
 ];
 
 /// The names of all classes that have a verifier, sorted.

@@ -3,6 +3,7 @@
 mod lightgbm;
 mod python_function;
 mod sklearn;
+mod xgboost;
 
 use super::mlmodel::{MLMODEL, MlModel, malformed};
 use super::yaml::{Map, Value};
@@ -14,7 +15,7 @@ use crate::error::{Error, Location};
 pub struct Payload {
     /// The path of the model in the folder; `None` where the folder itself is the model.
     pub entry: Option<String>,
-    /// How the model was written: `skops`, `pickle`, `cloudpickle`, `lightgbm`.
+    /// How the model was written: `skops`, `pickle`, `cloudpickle`, `lightgbm`, `xgboost`.
     pub format: Option<String>,
     /// The folder of code that comes with the model.
     pub code: Option<String>,
@@ -39,6 +40,7 @@ pub const FLAVORS: &[(&str, Read)] = &[
     ("lightgbm", lightgbm::payload),
     ("python_function", python_function::payload),
     ("sklearn", sklearn::payload),
+    ("xgboost", xgboost::payload),
 ];
 
 /// The section of a flavor, key by key.
@@ -51,6 +53,11 @@ impl<'m> Section<'m> {
     fn wrong(&self, key: &str, what: &'static str) -> Error {
         let at = Location::entry(&format!("{MLMODEL}/flavors/{}/{key}", self.flavor));
         Error::malformed("mlmodel", at, what)
+    }
+
+    fn unsupported(&self, key: &str, what: &'static str, name: &str) -> Error {
+        let at = Location::entry(&format!("{MLMODEL}/flavors/{}/{key}", self.flavor));
+        Error::unsupported(at, what, name)
     }
 
     /// A text, where the key is there and not `null`.
