@@ -5,4 +5,6 @@ pub(crate) mod inspect;
 pub(crate) mod models;
 pub(crate) mod push;
 pub(crate) mod runs;
+pub(crate) mod sign;
 pub(crate) mod support;
+pub(crate) mod verify;

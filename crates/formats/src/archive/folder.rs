@@ -1,6 +1,6 @@
 //! A folder as named entries, opened beneath its root: no link is followed, and only regular files are read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -159,7 +159,7 @@ impl Folder {
                 let at = Location::entry(&shown(&below(&name)));
                 return Err(Error::malformed("folder", at, "a name is not UTF-8"));
             }
-            let mut seen: HashMap<String, (), RandomState> = HashMap::default();
+            let mut seen: HashSet<String, RandomState> = HashSet::default();
             for part in names.utf8 {
                 spend(&mut limits.entries, 1, "entries")?;
                 let name = below(&part);
@@ -167,7 +167,7 @@ impl Folder {
                     continue;
                 }
                 relative(&name)?;
-                if seen.insert(part.to_lowercase(), ()).is_some() {
+                if !seen.insert(part.to_lowercase()) {
                     return Err(twin(&name));
                 }
                 match system::kind(&handle, &part)? {
