@@ -3,9 +3,9 @@
     python cases/hostile/signatures.py [--check]
 
 Each ``NAME.sig`` is a signature of the folder ``model_sig/model``; ``model_sig/keys`` holds the public keys that are
-trusted. ``model_sig/expected.toml`` says with which kind of error it is refused, and with which words. Nothing here uses
-nopickle; keys and signatures come from ``cryptography``. The private keys are small numbers: they protect nothing. With
-``--check`` nothing is written, and what would change is named.
+trusted. ``model_sig/expected.toml`` says with which kind of error it is refused, and with which words. Nothing here
+uses nopickle; keys and signatures come from ``cryptography``. The private keys are small numbers: they protect nothing.
+With ``--check`` nothing is written, and what would change is named.
 """
 
 from __future__ import annotations

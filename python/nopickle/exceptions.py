@@ -50,7 +50,7 @@ class LimitExceededError(NopickleError, ValueError):
 
 
 class UnverifiedModelError(NopickleError, ValueError):
-    """Every name is trusted, and a value breaks a rule that native code relies on; or a model is not what a key signed.
+    """A value breaks a rule that native code relies on, or a model is not what was signed.
 
     Get the file again; someone may have changed it.
     """

@@ -1,7 +1,8 @@
 """Sign models and verify who signed them: the format of OpenSSF Model Signing v1.0, with keys.
 
-A signature names every file of a model with its digest, and is made by a private key: ECDSA on P-256, P-384 or P-521, in
-PEM. What is signed here verifies with ``model_signing verify key`` (PyPI ``model-signing``), and the other way round.
+A signature names every file of a model with its digest, and is made by a private key: ECDSA on P-256, P-384 or P-521,
+in PEM. What is signed here verifies with ``model_signing verify key`` (PyPI ``model-signing``), and the other way
+round.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ class Verified:
     name : str
         The name of the model when it was signed, for people.
     digests : dict of str to str
-        The path of each signed file in the model with its SHA-256; ``"."`` where the model is one file. Nothing else of
-        the folder is signed.
+        The path of each signed file in the model with its SHA-256; ``"."`` where the model is one file. Nothing else
+        of the folder is signed.
     """
 
     key: str
@@ -79,8 +80,7 @@ def sign(
     key : str or os.PathLike
         The private key: a ``PRIVATE KEY``, ``ENCRYPTED PRIVATE KEY`` or ``EC PRIVATE KEY`` in PEM.
     signature_path : str or os.PathLike, optional
-        Where to write the signature; by default ``model.sig`` in the folder, or the name of the file with ``.sig`` behind
-        it.
+        Where to write the signature; by default ``model.sig`` in the folder, or the name of the file and ``.sig``.
     password : str, optional
         The password of an encrypted key; by default that of the environment variable ``NOPICKLE_KEY_PASSWORD``.
 
@@ -118,7 +118,7 @@ def verify(
     key : str, os.PathLike or iterable of them
         Public keys in PEM; one of them must have signed the model.
     signature_path : str or os.PathLike, optional
-        Where the signature is; by default ``model.sig`` in the folder, or the name of the file with ``.sig`` behind it.
+        Where the signature is; by default ``model.sig`` in the folder, or the name of the file and ``.sig``.
 
     Returns
     -------
@@ -127,8 +127,8 @@ def verify(
     Raises
     ------
     nopickle.exceptions.UnverifiedModelError
-        The model is not signed, or not by one of these keys; or a file was changed, added, removed or renamed, or is a link:
-        the message names every such file.
+        The model is not signed, or not by one of these keys; or a file was changed, added, removed or renamed, or is
+        a link: the message names every such file.
     nopickle.exceptions.MalformedModelError
         The signature breaks a rule of its format.
     nopickle.exceptions.UnsupportedModelError

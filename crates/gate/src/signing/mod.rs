@@ -298,6 +298,19 @@ pub fn verify(
     })
 }
 
+/// Parses a signature and the statement in it, verifies nothing and returns nothing: for fuzzing the parsers.
+#[doc(hidden)]
+pub fn parse(text: &[u8], limits: &Limits) -> Result<(), Error> {
+    let bundle = bundle::read(text, SIGNATURE, limits)?;
+    let read = |text: &[u8]| Statement::read(text, "payload", true, limits);
+    let statement = read(&bundle.payload)?;
+    let again = read(statement.write().as_bytes())?;
+    if again.resources != statement.resources || again.ignored != statement.ignored {
+        return Err(Refused::one(SIGNATURE, Why::Changed));
+    }
+    Ok(())
+}
+
 /// The key that signed a bundle.
 fn signer<'k>(bundle: &Bundle, keys: &'k [PublicKey], at: &str) -> Result<&'k PublicKey, Error> {
     let message = bundle::pae(&bundle.payload);
