@@ -13,10 +13,9 @@ const LOOK: u64 = 64 << 20;
 
 /// Digests as Python has them: a path and 64 digits.
 fn digits(digests: &BTreeMap<String, [u8; 32]>) -> BTreeMap<String, String> {
-    let text = |bytes: &[u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     digests
         .iter()
-        .map(|(name, digest)| (name.clone(), text(digest)))
+        .map(|(name, digest)| (name.clone(), signing::digits(digest)))
         .collect()
 }
 
@@ -26,7 +25,7 @@ fn look(next: &mut u64, done: u64) -> std::io::Result<()> {
         return Ok(());
     }
     *next = done.saturating_add(LOOK);
-    Python::attach(|py| py.check_signals()).map_err(std::io::Error::other)
+    Python::attach(Python::check_signals).map_err(std::io::Error::other)
 }
 
 /// Signs a folder or a file; returns where the signature is, the id of the key, and the digest of each file.

@@ -83,7 +83,7 @@ pub(super) fn of(
 }
 
 /// The digits of bytes: two each, in lower case.
-pub(super) fn digits(bytes: &[u8]) -> String {
+pub fn digits(bytes: &[u8]) -> String {
     let mut text = String::new();
     for byte in bytes {
         // Writing to a text does not fail.

@@ -23,6 +23,7 @@ use nopickle_formats::archive::{FileSink, FolderEntry, Sink as _};
 
 use bundle::Bundle;
 use digest::Hash;
+pub use digest::digits;
 pub use keys::{PASSWORD, PrivateKey, PublicKey, password};
 use model::Model;
 use statement::{Resource, Statement};
