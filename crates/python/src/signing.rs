@@ -25,7 +25,8 @@ fn look(next: &mut u64, done: u64) -> std::io::Result<()> {
         return Ok(());
     }
     *next = done.saturating_add(LOOK);
-    Python::attach(Python::check_signals).map_err(std::io::Error::other)
+    let stop = Python::attach(|py| py.check_signals().err());
+    stop.map_or(Ok(()), |error| Err(std::io::Error::other(error)))
 }
 
 /// Signs a folder or a file; returns where the signature is, the id of the key, and the digest of each file.
