@@ -1,5 +1,6 @@
 """Fill fuzz/corpus from cases/: files as they are, and what is inside them for the readers of one entry."""
 
+import base64
 import hashlib
 import io
 import pathlib
@@ -41,6 +42,11 @@ for path in sorted((HERE.parent / "cases").rglob("*")):
     if not path.is_file() or path.stat().st_size > 16 * LARGEST:
         continue
     data = path.read_bytes()
+    if path.suffix == ".sig":
+        keep("bundle", data)
+        payload = re.search(rb'"payload": ?"([A-Za-z0-9+/=]*)"', data)
+        if payload is not None:
+            keep("bundle", base64.b64decode(payload[1] + b"=="))
     if path.name in ("MLmodel", "requirements.txt"):
         keep("mlmodel", data)
     if path.suffix == ".npy":

@@ -26,6 +26,8 @@ __all__ = [
     "mlmodel_read",
     "mlmodel_write",
     "requirements_loads",
+    "signing_sign",
+    "signing_verify",
     "skops_check",
     "skops_dump",
     "skops_dumps",
@@ -98,6 +100,17 @@ def mlmodel_payload(folder: str | PathLike[str], flavor: str) -> dict[str, Any]:
 def mlmodel_read(folder: str | PathLike[str]) -> dict[str, Any]: ...
 def mlmodel_write(folder: str | PathLike[str], document: dict[str, Any]) -> None: ...
 def requirements_loads(text: str) -> list[str]: ...
+def signing_sign(
+    model: str | PathLike[str],
+    key: str | PathLike[str],
+    signature: str | PathLike[str] | None,
+    password: str | None,
+) -> tuple[Path, str, dict[str, str]]: ...
+def signing_verify(
+    model: str | PathLike[str],
+    keys: list[str | PathLike[str]],
+    signature: str | PathLike[str] | None,
+) -> tuple[str, str, dict[str, str]]: ...
 def skops_check(
     input: bytes | int | str | PathLike[str], trusted: list[str], verify_up_to: int
 ) -> tuple[list[str], list[str]]: ...

@@ -51,7 +51,7 @@ class LimitExceededError(NopickleError, ValueError):
 
 
 class UnverifiedModelError(NopickleError, ValueError):
-    """Every name is trusted, and a value breaks a rule that native code relies on.
+    """A value breaks a rule that native code relies on, or a model is not what was signed.
 
     Get the file again; someone may have changed it.
     """

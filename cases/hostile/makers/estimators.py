@@ -40,6 +40,15 @@ def other_cases():
     saved_model.put("ngrams_from_below", "ngram_range", to=pair(leaf(-(1 << 64)), leaf(2)))
     saved_model.put("ngrams_huge", "ngram_range", to=pair(leaf(1), leaf(1 << 40)))
     saved_model.put("ngrams_list", "ngram_range", to=listing(leaf(1)))
+    for name, pattern in {
+        "pattern_nested": r"(\w+)+$",
+        "pattern_alternatives": r"(a|a)*$",
+        "pattern_optional": r"(?:\w\w?)*$",
+        "pattern_in_groups": r"(?:(?P<x>a+))*b",
+        "pattern_separated_twice": r"(?:-\w*\w*)*$",
+        "pattern_long": "a" * 1001,
+    }.items():
+        saved_model.put(name, "token_pattern", to=leaf(pattern))
     saved_model = Saved("tfidf_vectorizer", vectorizer(feature_extraction.text.TfidfVectorizer()))
     saved_model.put("idf_short", "_tfidf", "idf_", to=np.ones(1))
 

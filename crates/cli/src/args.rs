@@ -84,6 +84,27 @@ Examples:
   nopickle run -- python train.py --epochs 3
   nopickle run -- mlflow models serve -m models:/iris/1 --env-manager local
   nopickle run --audit-only -- python -m pytest";
+const SIGN: &str = "The password of an encrypted key is taken from NOPICKLE_KEY_PASSWORD.
+Left out are the signature itself and, at the root of a folder, .git, .gitattributes, .github and .gitignore.
+
+Exit status:
+  0  signed
+  2  could not answer: the model or the key could not be read; or wrong arguments
+
+Examples:
+  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem
+  openssl pkey -in key.pem -pubout -out key.pub.pem
+  nopickle sign model/ --key key.pem";
+
+const VERIFY: &str = "Exit status:
+  0  the model is what one of the keys signed
+  1  refused: not signed, signed by another key, or a file was changed, added, removed, renamed or is a link
+  2  could not answer: the model, its signature or a key could not be read; or wrong arguments
+
+Examples:
+  nopickle verify model/ --key key.pub.pem
+  nopickle verify model.skops --key alice.pub.pem --key bob.pub.pem
+  nopickle verify model/ --key key.pub.pem --json | jq -r '.reasons[].file'";
 
 /// Looks into machine-learning models, and says whether they would load, without running anything that
 /// stands in them; lists the runs and models of a store.
@@ -103,6 +124,8 @@ pub(crate) enum Command {
     Runs(Runs),
     Models(Models),
     Push(Push),
+    Sign(Sign),
+    Verify(Verify),
 }
 
 /// Start a Python program with the guard on: its unpicklers resolve what the policy grants, and nothing else
@@ -241,6 +264,40 @@ pub(crate) struct Push {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) store: StoreArg,
+}
+
+/// Sign a model: a folder or a file, by the format of OpenSSF Model Signing
+#[derive(Debug, clap::Args)]
+#[command(after_help = SIGN)]
+pub(crate) struct Sign {
+    /// The model: a folder, or one file
+    pub(crate) model: PathBuf,
+    /// The private key: ECDSA on P-256, P-384 or P-521, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Where to write the signature [default: model.sig in the folder; for a file, its name with .sig behind it]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) signature: Option<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Say whether a model is what a key signed: every file of it, and no other
+#[derive(Debug, clap::Args)]
+#[command(after_help = VERIFY)]
+pub(crate) struct Verify {
+    /// The model: a folder, or one file
+    pub(crate) model: PathBuf,
+    /// A public key in PEM; may be given again: one of them must have signed the model
+    #[arg(long = "key", value_name = "FILE", required = true)]
+    pub(crate) keys: Vec<PathBuf>,
+    /// Where the signature is [default: model.sig in the folder; for a file, its name with .sig behind it]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) signature: Option<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Show what is in a model: its objects, names and arrays, what is trusted, verified or refused, and why

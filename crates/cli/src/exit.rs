@@ -1,6 +1,7 @@
 //! What an error means to whoever called: the one place that decides it.
 
 use nopickle_formats::{Error, Location};
+use nopickle_gate::signing::Error as SigningError;
 use nopickle_tracking::Error as StoreError;
 
 /// Trusted and verified.
@@ -79,6 +80,32 @@ pub(crate) fn tell(error: &Error) -> Told<'_> {
         kind,
         at,
         hint,
+    }
+}
+
+/// The exit status of a model that could not be signed or verified, the kind of error in one word, and what to do next.
+pub(crate) fn tell_signing(error: &SigningError) -> (u8, &'static str, &'static str) {
+    match error {
+        SigningError::Read(error) => {
+            let told = tell(error);
+            let hint = match error {
+                Error::Malformed { .. } => {
+                    "the model or its signature is damaged: get it again from where it came"
+                }
+                Error::Unsupported { .. } => {
+                    "nopickle verifies signatures of OpenSSF Model Signing 1.0 by keys; docs/formats/model_sig.md has the rules"
+                }
+                Error::Limit { .. } => "the signature is larger than one that nopickle reads",
+                _ => told.hint,
+            };
+            (UNANSWERED, told.kind, hint)
+        }
+        SigningError::Key { .. } => (
+            UNANSWERED,
+            "key",
+            "see `nopickle sign --help` for how keys are made",
+        ),
+        SigningError::Refused(refused) => (REFUSED, "refused", refused.hint()),
     }
 }
 

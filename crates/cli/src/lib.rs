@@ -1,5 +1,5 @@
-//! The command `nopickle`: `inspect`, `audit` and `support` for files, `run` for programs, `runs`, `models` and `push` for
-//! stores.
+//! The command `nopickle`: `inspect`, `audit`, `sign`, `verify` and `support` for files, `run` for programs, `runs`,
+//! `models` and `push` for stores.
 //!
 //! Answers go to stdout, words about them to stderr. The wheel's command is this same code.
 
@@ -46,6 +46,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         args::Command::Runs(args) => commands::runs::run(args),
         args::Command::Models(args) => commands::models::run(args),
         args::Command::Push(args) => commands::push::run(args),
+        args::Command::Sign(args) => commands::sign::run(args),
+        args::Command::Verify(args) => commands::verify::run(args),
     };
     answer
         .and_then(|code| io::stdout().flush().map(|()| code))

@@ -78,6 +78,16 @@ fn push() {
 }
 
 #[test]
+fn sign() {
+    is_as_committed("sign.txt", &["sign", "--help"]);
+}
+
+#[test]
+fn verify() {
+    is_as_committed("verify.txt", &["verify", "--help"]);
+}
+
+#[test]
 fn the_version_is_that_of_the_workspace() {
     assert_eq!(
         help(&["--version"]),
@@ -89,7 +99,7 @@ fn the_version_is_that_of_the_workspace() {
 fn a_short_help_is_the_long_one() {
     // One help, so that nobody misses what stands only in the other.
     for command in [
-        "inspect", "audit", "support", "run", "runs", "models", "push",
+        "inspect", "audit", "support", "run", "runs", "models", "push", "sign", "verify",
     ] {
         assert_eq!(
             help(&[command, "-h"]),

@@ -2,6 +2,7 @@
 
 use nopickle_formats::{Error, Untrusted};
 use nopickle_gate::Error as GateError;
+use nopickle_gate::signing::Error as SigningError;
 use nopickle_tracking::Error as TrackingError;
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -72,6 +73,18 @@ fn raise_untrusted(py: Python<'_>, untrusted: &Untrusted) -> PyErr {
         Ok(PyErr::from_value(error))
     };
     make().unwrap_or_else(|error| error)
+}
+
+/// The Python exception for a model that could not be signed or verified.
+pub(crate) fn raise_signing(py: Python<'_>, error: SigningError) -> PyErr {
+    match error {
+        SigningError::Read(error) => raise(py, error),
+        SigningError::Key { .. } => exception(py, "InvalidArgumentError", error.to_string()),
+        SigningError::Refused(refused) => {
+            let message = format!("{refused}\nhint: {}", refused.hint());
+            exception(py, "UnverifiedModelError", message)
+        }
+    }
 }
 
 /// The Python exception for an error of a store, a server or of artifacts; it carries MLflow's `error_code`.

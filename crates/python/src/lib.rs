@@ -8,6 +8,7 @@ mod materialize;
 mod memory;
 mod mlflow;
 mod policy;
+mod signing;
 mod skops;
 mod tracking;
 mod xgboost;
@@ -60,6 +61,8 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(mlflow::mlmodel_write, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::requirements_loads, module)?)?;
     module.add_function(wrap_pyfunction!(xgboost::xgboost_read, module)?)?;
+    module.add_function(wrap_pyfunction!(signing::signing_sign, module)?)?;
+    module.add_function(wrap_pyfunction!(signing::signing_verify, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::yaml_dumps, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::yaml_loads, module)?)?;
     Ok(())

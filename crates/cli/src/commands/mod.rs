@@ -6,4 +6,6 @@ pub(crate) mod models;
 pub(crate) mod push;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod sign;
 pub(crate) mod support;
+pub(crate) mod verify;

@@ -1,6 +1,6 @@
 //! A folder as named entries, opened beneath its root: no link is followed, and only regular files are read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -35,6 +35,14 @@ pub struct FolderEntry {
 pub struct Folder {
     root: system::Handle,
     path: PathBuf,
+}
+
+/// The names in a folder.
+#[derive(Debug, Default)]
+struct Names {
+    utf8: Vec<String>,
+    /// One that is not UTF-8, with marks where it is not; no path of a model can name it.
+    not_utf8: Option<String>,
 }
 
 /// Folders below folders that a walk goes into.
@@ -79,24 +87,7 @@ impl Folder {
     /// a part beside which a name stands that differs only in case.
     pub fn file(&self, name: &str) -> Result<File, Error> {
         let (parent, last) = self.find(name)?;
-        match system::kind(&parent, last)? {
-            system::Kind::File => {}
-            system::Kind::Missing => return Err(missing(name)),
-            system::Kind::Folder => {
-                let at = Location::entry(name);
-                return Err(Error::malformed(
-                    "folder",
-                    at,
-                    "a folder stands where a file belongs",
-                ));
-            }
-            kind => return Err(refuse(name, kind)),
-        }
-        let file = system::open_file(&parent, last)?;
-        if !file.metadata()?.is_file() {
-            return Err(refuse(name, system::Kind::Other));
-        }
-        Ok(file)
+        open_regular(&parent, last, name)
     }
 
     /// The bytes of a regular file that is a text: at most `limits.text_bytes`.
@@ -114,48 +105,99 @@ impl Folder {
 
     /// Every file at or below a path, sorted by name; `""` is the folder itself.
     ///
-    /// Refuses what [`Folder::file`] refuses, wherever it stands below the path.
+    /// Refuses what [`Folder::file`] refuses, wherever it stands below the path, and a name that is not UTF-8.
     pub fn files(&self, name: &str, limits: &mut Limits) -> Result<Vec<FolderEntry>, Error> {
+        self.files_but(name, &|_| false, limits)
+    }
+
+    /// Every file at or below a path that does not stand at or below one that `skips` names, sorted by name.
+    ///
+    /// What is skipped is not opened, and may be anything: a link, a pipe.
+    pub fn files_but(
+        &self,
+        name: &str,
+        skips: &dyn Fn(&str) -> bool,
+        limits: &mut Limits,
+    ) -> Result<Vec<FolderEntry>, Error> {
         let mut found = Vec::new();
-        let mut todo = vec![(name.to_owned(), 1_usize)];
-        while let Some((name, depth)) = todo.pop() {
-            let handle = if name.is_empty() {
-                self.root.again()?
-            } else {
-                let (parent, last) = self.find(&name)?;
-                match system::kind(&parent, last)? {
-                    system::Kind::Folder => system::open_folder(&parent, last)?,
-                    system::Kind::File => {
-                        let size = system::open_file(&parent, last)?.metadata()?.len();
-                        found.push(FolderEntry { name, size });
-                        continue;
-                    }
-                    system::Kind::Missing => return Err(missing(&name)),
-                    kind => return Err(refuse(&name, kind)),
+        let mut todo = Vec::new();
+        if name.is_empty() {
+            todo.push((String::new(), 1_usize));
+        } else {
+            match self.kind(name)? {
+                Some(EntryKind::File) => {
+                    let size = self.file(name)?.metadata()?.len();
+                    let name = name.to_owned();
+                    found.push(FolderEntry { name, size });
                 }
-            };
+                Some(EntryKind::Folder) => todo.push((name.to_owned(), 1)),
+                None => return Err(missing(name)),
+            }
+        }
+        while let Some((folder, depth)) = todo.pop() {
             let depth_found = u64::try_from(depth).unwrap_or(u64::MAX);
             at_most(
                 u64::try_from(DEPTH).unwrap_or(u64::MAX),
                 depth_found,
                 "nesting of folders",
             )?;
-            for part in system::names(&handle)? {
-                spend(&mut limits.entries, 1, "entries")?;
-                let below = if name.is_empty() {
-                    part
+            let handle = if folder.is_empty() {
+                self.root.again()?
+            } else {
+                let (parent, last) = self.beneath(&folder, false)?;
+                system::open_folder(&parent, last)?
+            };
+            let names = system::names(&handle)?;
+            let below = |part: &str| {
+                if folder.is_empty() {
+                    part.to_owned()
                 } else {
-                    format!("{name}/{part}")
-                };
-                todo.push((below, depth.saturating_add(1)));
+                    format!("{folder}/{part}")
+                }
+            };
+            if let Some(name) = names.not_utf8 {
+                let at = Location::entry(&shown(&below(&name)));
+                return Err(Error::malformed("folder", at, "a name is not UTF-8"));
+            }
+            let mut seen: HashSet<String, RandomState> = HashSet::default();
+            for part in names.utf8 {
+                spend(&mut limits.entries, 1, "entries")?;
+                let name = below(&part);
+                if skips(&name) {
+                    continue;
+                }
+                relative(&name)?;
+                if !seen.insert(part.to_lowercase()) {
+                    return Err(twin(&name));
+                }
+                match system::kind(&handle, &part)? {
+                    system::Kind::Folder => todo.push((name, depth.saturating_add(1))),
+                    system::Kind::File => {
+                        let size = system::open_file(&handle, &part)?.metadata()?.len();
+                        found.push(FolderEntry { name, size });
+                    }
+                    system::Kind::Missing => return Err(missing(&name)),
+                    kind => return Err(refuse(&name, kind)),
+                }
             }
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(found)
     }
 
+    /// Opens a file that [`Folder::files`] found, as [`Folder::file`] does; the names beside it were looked at there.
+    pub fn open_entry(&self, entry: &FolderEntry) -> Result<File, Error> {
+        let (parent, last) = self.beneath(&entry.name, false)?;
+        open_regular(&parent, last, &entry.name)
+    }
+
     /// The folder that holds the last part of a path, and that part.
     fn find<'n>(&self, name: &'n str) -> Result<(system::Handle, &'n str), Error> {
+        self.beneath(name, true)
+    }
+
+    /// As [`Folder::find`]; where `looks` is false, the names beside each part are not looked at.
+    fn beneath<'n>(&self, name: &'n str, looks: bool) -> Result<(system::Handle, &'n str), Error> {
         relative(name)?;
         let mut folder = self.root.again()?;
         let (parents, last) = match name.rsplit_once('/') {
@@ -163,7 +205,9 @@ impl Folder {
             None => (None, name),
         };
         for part in parents.into_iter().flat_map(|parents| parents.split('/')) {
-            twins(&folder, part, name)?;
+            if looks {
+                twins(&folder, part, name)?;
+            }
             folder = match system::kind(&folder, part)? {
                 system::Kind::Folder => system::open_folder(&folder, part)?,
                 system::Kind::Missing => return Err(missing(name)),
@@ -175,7 +219,9 @@ impl Folder {
                 kind => return Err(refuse(name, kind)),
             };
         }
-        twins(&folder, last, name)?;
+        if looks {
+            twins(&folder, last, name)?;
+        }
         Ok((folder, last))
     }
 }
@@ -247,18 +293,40 @@ fn refuse(name: &str, kind: system::Kind) -> Error {
     Error::malformed("folder", Location::entry(&shown(name)), what)
 }
 
+/// Opens a regular file, and nothing else.
+fn open_regular(parent: &system::Handle, last: &str, name: &str) -> Result<File, Error> {
+    match system::kind(parent, last)? {
+        system::Kind::File => {}
+        system::Kind::Missing => return Err(missing(name)),
+        system::Kind::Folder => {
+            let at = Location::entry(name);
+            return Err(Error::malformed(
+                "folder",
+                at,
+                "a folder stands where a file belongs",
+            ));
+        }
+        kind => return Err(refuse(name, kind)),
+    }
+    let file = system::open_file(parent, last)?;
+    if !file.metadata()?.is_file() {
+        return Err(refuse(name, system::Kind::Other));
+    }
+    Ok(file)
+}
+
+fn twin(name: &str) -> Error {
+    let at = Location::entry(&shown(name));
+    Error::malformed("folder", at, "two names differ only in case")
+}
+
 /// Refuses a folder in which another name differs from `part` only in case.
 fn twins(folder: &system::Handle, part: &str, name: &str) -> Result<(), Error> {
     let mut seen: HashMap<String, String, RandomState> = HashMap::default();
     let wanted = part.to_lowercase();
-    for other in system::names(folder)? {
+    for other in system::names(folder)?.utf8 {
         if other.to_lowercase() == wanted && seen.insert(wanted.clone(), other).is_some() {
-            let at = Location::entry(&shown(name));
-            return Err(Error::malformed(
-                "folder",
-                at,
-                "two names differ only in case",
-            ));
+            return Err(twin(name));
         }
     }
     Ok(())
@@ -335,15 +403,16 @@ mod system {
         }
     }
 
-    /// The names in a folder that are UTF-8; no path of a model can name another.
-    pub(super) fn names(folder: &Handle) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
+    pub(super) fn names(folder: &Handle) -> io::Result<super::Names> {
+        let mut names = super::Names::default();
         for entry in Dir::read_from(folder.0.as_fd())? {
-            if let Ok(name) = entry?.file_name().to_str()
-                && name != "."
-                && name != ".."
-            {
-                names.push(name.to_owned());
+            let entry = entry?;
+            match entry.file_name().to_str() {
+                Ok("." | "..") => {}
+                Ok(name) => names.utf8.push(name.to_owned()),
+                Err(_) => {
+                    names.not_utf8 = Some(entry.file_name().to_string_lossy().into_owned());
+                }
             }
         }
         Ok(names)
@@ -404,13 +473,98 @@ mod system {
         }
     }
 
-    pub(super) fn names(folder: &Handle) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
+    pub(super) fn names(folder: &Handle) -> io::Result<super::Names> {
+        let mut names = super::Names::default();
         for entry in fs::read_dir(&folder.0)? {
-            if let Ok(name) = entry?.file_name().into_string() {
-                names.push(name);
+            match entry?.file_name().into_string() {
+                Ok(name) => names.utf8.push(name),
+                Err(name) => names.not_utf8 = Some(name.to_string_lossy().into_owned()),
             }
         }
         Ok(names)
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("nopickle-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(path.join("a/b")).unwrap();
+        fs::write(path.join("a/b/x"), "1").unwrap();
+        fs::write(path.join("a/y"), "22").unwrap();
+        fs::write(path.join("z"), "").unwrap();
+        path
+    }
+
+    fn names(path: &Path, skips: &dyn Fn(&str) -> bool) -> Result<Vec<(String, u64)>, String> {
+        let found = Folder::open(path)
+            .unwrap()
+            .files_but("", skips, &mut Limits::default());
+        let pair = |entry: FolderEntry| (entry.name, entry.size);
+        found
+            .map(|found| found.into_iter().map(pair).collect())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn all_files_are_listed_but_those_that_are_skipped() {
+        let path = folder("list");
+        let all = [("a/b/x", 1), ("a/y", 2), ("z", 0)];
+        let all = all.map(|(name, size)| (name.to_owned(), size)).to_vec();
+        assert_eq!(names(&path, &|_| false).unwrap(), all);
+        assert_eq!(names(&path, &|name| name == "a/b").unwrap(), all[1..]);
+        std::os::unix::fs::symlink("z", path.join("a/b/link")).unwrap();
+        assert_eq!(names(&path, &|name| name == "a/b").unwrap(), all[1..]);
+        let link = "a/b/link: malformed folder: a link stands in the folder";
+        assert_eq!(names(&path, &|_| false).unwrap_err(), link);
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf8_or_has_a_twin_is_refused_in_a_list() {
+        let path = folder("twins");
+        fs::write(path.join("a/b/X"), "1").unwrap();
+        let twins = names(&path, &|_| false).unwrap_err();
+        assert!(
+            twins.ends_with("malformed folder: two names differ only in case"),
+            "{twins}"
+        );
+        fs::remove_file(path.join("a/b/X")).unwrap();
+        fs::write(path.join("a").join(OsStr::from_bytes(b"n\xff")), "1").unwrap();
+        let other = "a/n\u{fffd}: malformed folder: a name is not UTF-8";
+        assert_eq!(names(&path, &|_| false).unwrap_err(), other);
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_was_listed_is_opened_and_a_link_in_its_place_is_not() {
+        let path = folder("listed");
+        let folder = Folder::open(&path).unwrap();
+        let entries = folder.files("", &mut Limits::default()).unwrap();
+        assert_eq!(
+            folder
+                .open_entry(&entries[0])
+                .unwrap()
+                .metadata()
+                .unwrap()
+                .len(),
+            1
+        );
+        fs::remove_file(path.join("a/b/x")).unwrap();
+        std::os::unix::fs::symlink("../y", path.join("a/b/x")).unwrap();
+        let refused = folder.open_entry(&entries[0]).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "a/b/x: malformed folder: a link stands in the folder"
+        );
+        fs::remove_dir_all(path).unwrap();
     }
 }

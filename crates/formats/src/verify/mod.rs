@@ -25,6 +25,7 @@ mod neighbors_estimators;
 mod one_vs_rest;
 mod quantile_forest;
 mod random;
+mod regex;
 mod sparse;
 mod spline;
 mod tree;

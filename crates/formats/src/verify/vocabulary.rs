@@ -1,7 +1,7 @@
 //! Vocabularies, caches of labels, and sizes of hash tables.
 
 use super::attributes::refuse_names;
-use super::{Refusal, Value};
+use super::{Refusal, Value, regex};
 use std::collections::HashSet;
 
 /// Names of what scikit-learn's own methods read the vocabulary with (sorted).
@@ -33,6 +33,7 @@ const NUMBERS: &[&str] = &[
 pub(super) fn verify(vectorizer: Value<'_>) -> Result<(), Refusal> {
     refuse_names(vectorizer, METHODS)?;
     ngrams(vectorizer)?;
+    tokens(vectorizer)?;
     columns_of(vectorizer, "vocabulary_")
 }
 
@@ -53,6 +54,13 @@ fn ngrams(vectorizer: Value<'_>) -> Result<(), Refusal> {
     }
 }
 
+/// The pattern that finds words, as [`regex::verify`] says.
+fn tokens(vectorizer: Value<'_>) -> Result<(), Refusal> {
+    vectorizer
+        .get("token_pattern")
+        .map_or(Ok(()), regex::verify)
+}
+
 /// What `MultiLabelBinarizer._transform` of scikit-learn 1.9.1 (`preprocessing/_label.py`) relies on: `_cached_dict`
 /// gives the column indices of a CSR matrix with `len(_cached_dict)` columns, as in [`verify`].
 ///
@@ -70,6 +78,7 @@ pub(super) fn verify_label_cache(binarizer: Value<'_>) -> Result<(), Refusal> {
 pub(super) fn verify_hasher(hasher: Value<'_>) -> Result<(), Refusal> {
     refuse_names(hasher, &[])?;
     ngrams(hasher)?;
+    tokens(hasher)?;
     match hasher.get("n_features") {
         Some(count)
             if !count

@@ -1,0 +1,1 @@
+{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":"158abb92e977b8877dcb88552dd47cafc1cde4cdcd1478f0023477b74daa1cb2"},"tlogEntries":[]}}
