@@ -12,6 +12,7 @@ fn documents() -> String {
         "verified_trees.md",
         "verified_neighbors_svm.md",
         "lightgbm.md",
+        "xgboost.md",
     ];
     let text: String = names
         .iter()
