@@ -956,8 +956,8 @@ impl<'py> Capture<'py> {
         Ok(Node::Construct(class, self.nodes([args, state])?))
     }
 
-    fn object(&mut self, object: &Bound<'py, PyAny>, facts: TypeFacts) -> PyResult<Node> {
-        // What json can write is kept as json does: an enum of text becomes text.
+    /// An object of a class derived from a text or a number, as json writes it: an enum of text becomes text.
+    fn derived(&mut self, object: &Bound<'py, PyAny>) -> PyResult<Option<Node>> {
         if object.is_instance_of::<PyString>() {
             let plain = self
                 .py
@@ -966,7 +966,7 @@ impl<'py> Capture<'py> {
                 .call1((object,))?;
             let text = plain.cast_into::<PyString>()?;
             let node = self.text(&text)?;
-            return Ok(self.graph.node(node));
+            return Ok(Some(self.graph.node(node)));
         }
         if object.is_instance_of::<PyInt>() {
             let plain = self
@@ -975,10 +975,17 @@ impl<'py> Capture<'py> {
                 .getattr("__int__")?
                 .call1((object,))?;
             let node = self.int(&plain)?;
-            return Ok(self.graph.node(node));
+            return Ok(Some(self.graph.node(node)));
         }
         if object.is_instance_of::<PyFloat>() {
-            return Ok(Node::Float(object.extract()?));
+            return Ok(Some(Node::Float(object.extract()?)));
+        }
+        Ok(None)
+    }
+
+    fn object(&mut self, object: &Bound<'py, PyAny>, facts: TypeFacts) -> PyResult<Node> {
+        if let Some(node) = self.derived(object)? {
+            return Ok(node);
         }
         if !facts.plain_reduce {
             // Dates keep their fold from protocol 4 on.
