@@ -47,6 +47,8 @@ for path in sorted((HERE.parent / "cases").rglob("*")):
         keep("npy", data)
     if path.suffix == ".lgb":
         keep("lightgbm", data)
+    if path.parent.name == "policy" and path.suffix == ".toml":
+        keep("policy", data)
     if data.startswith(b"PK"):
         keep("archive", data)
         keep("skops", data)

@@ -346,7 +346,9 @@ def load_model(
         return _load_folder(folder, skops_trusted_types, policy)
 
 
-def _load_folder(folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None) -> Any:
+def _load_folder(
+    folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
+) -> Any:
     loaded = _load.load(folder, FLAVOR_NAME, trusted, policy)
     if not isinstance(loaded, str):
         return loaded
@@ -376,5 +378,7 @@ class _Predictor:
         return self.lgb_model.predict(data)
 
 
-def _load_pyfunc(folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None) -> _Predictor:
+def _load_pyfunc(
+    folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
+) -> _Predictor:
     return _Predictor(_load_folder(folder, trusted, policy))

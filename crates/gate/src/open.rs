@@ -495,7 +495,14 @@ fn private_copy(
     limits: &mut Limits,
 ) -> Result<(TempDir, BTreeMap<String, String>), Error> {
     // Only its owner can enter it.
-    let copy = tempfile::Builder::new().prefix("nopickle-").tempdir()?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("nopickle-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(0o700));
+    }
+    let copy = builder.tempdir()?;
     let mut digests = BTreeMap::new();
     for entry in folder.files("", limits)? {
         let to = copy.path().join(&entry.name);
@@ -663,4 +670,275 @@ pub fn check_skops(source: Source<'_>, name: Option<&str>, policy: Policy) -> Re
         plan.verify_in_memory(&mut archive)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use nopickle_formats::archive::Compression;
+
+    use super::*;
+
+    /// A skops file with an object of `mine.Thing`.
+    fn skops_file() -> Vec<u8> {
+        let mut graph = Graph::new("schema.json");
+        let class = graph.global("mine", "Thing").unwrap();
+        let state = graph.link(&[]).unwrap();
+        let node = graph.push(Node::Object(class, state), 0).unwrap();
+        graph.refer(class, Role::Instance, node);
+        graph.set_root(node);
+        let mut bytes = Vec::new();
+        skops::write(&graph, &[], Compression::Stored, &mut bytes).unwrap();
+        bytes
+    }
+
+    /// A model folder of scikit-learn that asks for `mine.Thing` and brings code.
+    struct Model(TempDir);
+
+    impl Model {
+        fn new(file: &str, format: &str, data: &[u8]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let text = format!(
+                "flavors:\n  python_function:\n    code: code\n    loader_module: mlflow.sklearn\n    model_path: \
+                 {file}\n    python_version: 3.11.0\n  sklearn:\n    code: code\n    pickled_model: {file}\n    \
+                 serialization_format: {format}\n    sklearn_version: 1.9.1\n    skops_trusted_types:\n    - mine.Thing\n"
+            );
+            fs::write(folder.path().join(MLMODEL), text).unwrap();
+            fs::write(folder.path().join(file), data).unwrap();
+            fs::create_dir(folder.path().join("code")).unwrap();
+            fs::write(folder.path().join("code/mine.py"), "class Thing: ...\n").unwrap();
+            Self(folder)
+        }
+
+        fn open(&self, policy: Policy) -> Result<Opened<'static>, Error> {
+            open_folder(self.0.path(), &What::Flavor("sklearn"), policy)
+        }
+
+        fn digest(&self, name: &str) -> String {
+            hex(&Sha256::digest(fs::read(self.0.path().join(name)).unwrap()))
+        }
+    }
+
+    fn policy(text: &str) -> Policy {
+        Policy::parse(text, Path::new("policy.toml")).unwrap()
+    }
+
+    const GRANT: &str = "[[types]]\nname = \"mine.Thing\"\nrole = \"instance\"\n";
+
+    fn said(result: Result<Opened<'_>, Error>) -> String {
+        result.map(|_| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_request_is_granted_by_the_defaults_and_by_nothing_else() {
+        let model = Model::new("model.skops", "skops", &skops_file());
+        let opened = model.open(Policy::default()).unwrap();
+        assert_eq!(opened.granted, ["mine.Thing"]);
+        assert_eq!(opened.asked().first().unwrap().rule, Rule::Request);
+        assert_eq!(opened.code, CodeRule::Reach(model.0.path().join("code")));
+        for policy in [
+            Policy::default().with_switch(false),
+            policy(""),
+            policy("pickle = \"deny\""),
+        ] {
+            let error = model.open(policy).map(|_| ()).unwrap_err();
+            let Error::Untrusted(refusal) = error else {
+                panic!("{error}");
+            };
+            assert_eq!(refusal.entry_lines(), GRANT);
+        }
+        assert!(model.open(policy(GRANT)).is_ok());
+        let call = GRANT.replace("instance", "value");
+        assert!(said(model.open(policy(&call))).contains("grants less than that"));
+    }
+
+    #[test]
+    fn a_digest_of_the_policy_holds_the_file_at_its_path() {
+        let model = Model::new("model.skops", "skops", &skops_file());
+        let digest = model.digest("model.skops");
+        let pinned = |path: &str| {
+            policy(&format!(
+                "{GRANT}[[digests]]\nsha256 = \"{digest}\"\npath = \"{path}\"\n"
+            ))
+        };
+        assert!(model.open(pinned("model.skops")).is_ok());
+        assert!(model.open(pinned("model.other")).is_ok());
+        let words =
+            "MLmodel: unverified file: its digest is not one that the policy has for its path";
+        assert_eq!(said(model.open(pinned("MLmodel"))), words);
+        let file = |policy| open_skops(Source::Owned(skops_file()), Some("model.skops"), policy);
+        assert!(file(pinned("model.skops")).is_ok());
+        let other = GRANT.to_owned() + &crate::policy::digest_lines("model.skops", &"0".repeat(64));
+        assert!(said(file(policy(&other))).contains("unverified file"));
+    }
+
+    #[test]
+    fn what_was_hashed_is_what_is_loaded() {
+        let model = Model::new("model.skops", "skops", &skops_file());
+        let pin = format!(
+            "{GRANT}[[digests]]\nsha256 = \"{}\"\n",
+            model.digest("code/mine.py")
+        );
+        let mut opened = model.open(policy(&pin)).unwrap();
+        let CodeRule::Reach(code) = opened.code.clone() else {
+            panic!("{:?}", opened.code);
+        };
+        assert!(!code.starts_with(model.0.path()));
+        assert_eq!(opened.digests().unwrap().len(), 3);
+        let copy = opened.keep().unwrap();
+        assert!(code.starts_with(&copy));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(
+                fs::metadata(&copy).unwrap().permissions().mode() & 0o777,
+                0o700
+            );
+        }
+        // The original may change now.
+        fs::write(model.0.path().join("code/mine.py"), "evil()").unwrap();
+        assert_eq!(
+            fs::read_to_string(code.join("mine.py")).unwrap(),
+            "class Thing: ...\n"
+        );
+        fs::remove_dir_all(copy).unwrap();
+    }
+
+    #[test]
+    fn code_is_used_as_the_policy_says() {
+        let model = Model::new("model.skops", "skops", &skops_file());
+        let pin = format!(
+            "{GRANT}[[digests]]\nsha256 = \"{}\"\n",
+            model.digest("code/mine.py")
+        );
+        let elsewhere = pin.clone() + "path = \"code/other.py\"\n";
+        let other = format!("{GRANT}[[digests]]\nsha256 = \"{}\"\n", "0".repeat(64));
+        for (code, entries, switch, used) in [
+            ("allow", GRANT, true, true),
+            ("allow", GRANT, false, false),
+            ("allow", &pin, false, true),
+            ("pinned", GRANT, true, false),
+            ("pinned", &pin, true, true),
+            ("pinned", &pin, false, true),
+            ("pinned", &elsewhere, true, false),
+            ("pinned", &other, true, false),
+            ("deny", &pin, true, false),
+        ] {
+            let policy = policy(&format!("code = \"{code}\"\n{entries}")).with_switch(switch);
+            let opened = model.open(policy).unwrap();
+            let reached = matches!(opened.code, CodeRule::Reach(_));
+            assert_eq!(
+                reached, used,
+                "{code} {switch} {entries}: {:?}",
+                opened.code
+            );
+        }
+        // One file more is one that nobody looked at.
+        fs::write(model.0.path().join("code/more.py"), "").unwrap();
+        let opened = model
+            .open(policy(&format!("code = \"pinned\"\n{pin}")))
+            .unwrap();
+        let CodeRule::Refused(why) = &opened.code else {
+            panic!("{:?}", opened.code);
+        };
+        assert!(why.contains("code/more.py"), "{why}");
+    }
+
+    #[test]
+    fn name_mlmodel_and_content_say_the_same() {
+        for (file, format, data, words) in [
+            (
+                "model.pkl",
+                "pickle",
+                skops_file(),
+                "a model's content is of another format",
+            ),
+            (
+                "model.skops",
+                "pickle",
+                b"\x80\x04N.".to_vec(),
+                "a model's name ends like one of another format",
+            ),
+            (
+                "model.lgb",
+                "skops",
+                skops_file(),
+                "a model's name ends like one of another format",
+            ),
+            (
+                "model.PKL",
+                "skops",
+                skops_file(),
+                "a model's name ends like one of another format",
+            ),
+            (
+                "model.skops",
+                "skops",
+                b"tree\nversion=v4\n".to_vec(),
+                "a model's content is of another format",
+            ),
+            (
+                "model.skops",
+                "skops",
+                b"\x80\x04N.".to_vec(),
+                "malformed zip",
+            ),
+        ] {
+            let found = said(Model::new(file, format, &data).open(policy(GRANT)));
+            assert!(found.contains(words), "{file} {format}: {found}");
+        }
+        assert!(
+            Model::new("data", "skops", &skops_file())
+                .open(policy(GRANT))
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn a_pickle_is_handed_out_only_where_it_is_allowed() {
+        let model = Model::new("model.pkl", "cloudpickle", b"\x80\x04N.");
+        let opened = model.open(Policy::default()).unwrap();
+        let Content::Pickle(mut file) = opened.content else {
+            panic!("a pickle is a pickle");
+        };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes, b"\x80\x04N.", "from its start");
+        let off = said(model.open(Policy::default().with_switch(false)));
+        assert!(
+            off.contains("is a pickle, and MLFLOW_ALLOW_PICKLE_DESERIALIZATION is false"),
+            "{off}"
+        );
+        let denied = said(model.open(policy("pickle = \"deny\"")));
+        assert!(
+            denied.contains("policy.toml says pickle = \"deny\""),
+            "{denied}"
+        );
+    }
+
+    #[test]
+    fn the_policy_of_init_lets_the_model_load_and_check_asks_for_reasons() {
+        let model = Model::new("model.skops", "skops", &skops_file());
+        let closed = policy("code = \"pinned\"");
+        let explained = explain(model.0.path(), &closed).unwrap();
+        assert!(!explained.granted());
+        let text = format!("code = \"pinned\"\n{}", entries_for(&explained));
+        let written = policy(&text);
+        assert!(
+            explain(model.0.path(), &written).unwrap().granted(),
+            "{text}"
+        );
+        assert!(matches!(
+            model.open(written.clone()).unwrap().code,
+            CodeRule::Reach(_)
+        ));
+        assert_eq!(written.doubts().len(), 2, "{:?}", written.doubts());
+        assert!(
+            written
+                .doubts()
+                .iter()
+                .all(|(_, what)| what == "there is no reason")
+        );
+    }
 }
