@@ -437,7 +437,7 @@ pub(crate) struct Trust {
     names: Vec<String>,
     /// Decide by this policy file [default: `NOPICKLE_POLICY`]
     #[arg(long = "policy", value_name = "FILE")]
-    file: Option<PathBuf>,
+    policy_file: Option<PathBuf>,
     #[arg(skip)]
     policy: Policy,
 }
@@ -445,7 +445,7 @@ pub(crate) struct Trust {
 impl Trust {
     /// Reads the policy, before anything is decided by it.
     fn decide(&mut self) -> Result<(), nopickle_gate::Error> {
-        self.policy = Policy::of_process(self.file.as_deref())?;
+        self.policy = Policy::of_process(self.policy_file.as_deref())?;
         self.policy.add(self.names.iter().cloned());
         Ok(())
     }
