@@ -55,6 +55,8 @@ for path in sorted((HERE.parent / "cases").rglob("*")):
         keep("lightgbm", data)
     if path.suffix in (".ubj", ".snapshot") or data.startswith(b'{"learner"'):
         keep("xgboost", data)
+    if path.parent.name == "policy" and path.suffix == ".toml":
+        keep("policy", data)
     if data.startswith(b"PK"):
         keep("archive", data)
         keep("skops", data)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from nopickle._rust import __version__
+from nopickle._rust import Policy, __version__
 
 if TYPE_CHECKING:
     from nopickle import (
@@ -158,6 +158,7 @@ __all__ = [
     "ActiveRun",
     "MlflowClient",
     "MlflowException",
+    "Policy",
     "__version__",
     "active_run",
     "artifacts",

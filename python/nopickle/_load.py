@@ -18,7 +18,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from nopickle import _rust
-from nopickle.exceptions import MlflowException, UntrustedTypesError
+from nopickle.exceptions import UntrustedTypesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -65,96 +65,82 @@ def opened(uri: str, dst_path: str | None) -> Iterator[str]:
 
 def load(
     folder: str,
-    entry: str,
-    serialization_format: str,
-    requested: Iterable[str],
-    code: str | None,
+    flavor: str,
     trusted: Iterable[str] | None,
+    policy: _rust.Policy | str | os.PathLike[str] | None,
 ) -> Any:
-    """Load the object in an entry of a model folder.
+    """Load what a flavor of a model folder keeps: the object of a skops file or of a pickle, the text of a booster.
 
     Parameters
     ----------
     folder : str
         The model folder.
-    entry : str
-        The path of the model's data in it; a reader of ``MLmodel`` has checked that it stays inside.
-    serialization_format : {"skops", "pickle", "cloudpickle"}
-        As the flavor's section says. The content decides: a pickle under the name of skops is refused.
-    requested : iterable of str
-        Names that the model asks for. With the switch on they are granted to classes of packages that
-        the default list does not cover; with the switch off a request grants nothing.
-    code : str or None
-        The folder of code that the model brings. With the switch off it is not used.
+    flavor : str
+        The flavor whose section of ``MLmodel`` says where the model is, in which format, which names it
+        asks for and which code it brings. The content decides: a pickle under the name of skops is refused.
     trusted : iterable of str or None
         Names that the caller trusts.
+    policy : nopickle.Policy or path, optional
+        A policy beside that of the process.
 
     Raises
     ------
     nopickle.exceptions.NopickleError
         As :func:`nopickle.skops.load`.
+    nopickle.exceptions.PolicyError
+        If the policy can't be used.
     MlflowException
-        If the model is a pickle and the switch is off.
+        If the model is a pickle, and the switch or the policy refuses pickles.
     """
-    path = os.path.join(folder, entry)
-    allowed = pickle_allowed()
-    if serialization_format in ("pickle", "cloudpickle"):
-        if not allowed:
-            raise MlflowException(
-                f"'{path}' is a pickle, and {SWITCH} is false: loading it can run any code that its "
-                "author wrote. Log the model again with serialization_format='skops', or set the "
-                "switch to true if you trust its author.",
-                "INVALID_PARAMETER_VALUE",
-            )
-        if code is not None:
-            _reach(os.path.join(folder, code))
-        return _unpickle(folder, entry, serialization_format)
-    if serialization_format != "skops":
-        raise MlflowException(
-            f"Unrecognized serialization format: {serialization_format}. Please specify one of the "
-            "following supported formats: ['skops', 'pickle', 'cloudpickle'].",
-            "INVALID_PARAMETER_VALUE",
-        )
-    names = _rust.grantable(sorted(set(requested))) if allowed else []
-    if names:
+    names = [] if trusted is None else list(trusted)
+    return _load(folder, _rust.open_flavor(folder, flavor, names, policy))
+
+
+def load_entry(folder: str, entry: str, requested: Iterable[str]) -> Any:
+    """Load the object of a skops file in a model folder; ``requested`` are names that the model asks for."""
+    names = sorted(set(requested))
+    return _load(folder, _rust.open_entry(folder, entry, "skops", names, []))
+
+
+def _load(folder: str, opened: _rust.Opened) -> Any:
+    if opened.granted:
         _logger.info(
             "The model '%s' asks for these classes, and they are granted: %s. With %s=false only "
-            "skops_trusted_types= of load_model grants names.",
+            "skops_trusted_types= of load_model and a policy grant names.",
             folder,
-            ", ".join(names),
+            ", ".join(opened.granted),
             SWITCH,
         )
-    if code is not None and allowed:
-        _reach(os.path.join(folder, code))
-    own = [] if trusted is None else list(trusted)
-    # Opened beneath the folder without following links, so that what is read is what was looked at.
-    descriptor = _rust.folder_open(folder, entry)
-    try:
-        return _rust.skops_load(descriptor, own, names)
-    except UntrustedTypesError as error:
-        raise _with_hint(error) from None
-    finally:
-        os.close(descriptor)
+    if opened.code_refused is not None:
+        _logger.warning("The code of the model '%s' is not used: %s", folder, opened.code_refused)
+    if opened.code is not None:
+        code = opened.code
+        kept = opened.keep()
+        if kept is not None:
+            atexit.register(shutil.rmtree, kept, ignore_errors=True)
+        _reach(os.fspath(code))
+    if opened.format not in ("pickle", "cloudpickle"):
+        return opened.take()
+    return _unpickle(os.path.join(folder, opened.entry), opened.format, opened.take())
 
 
 def _with_hint(error: UntrustedTypesError) -> UntrustedTypesError:
-    message = str(error).partition("\nhint: ")[0]
-    return UntrustedTypesError(error.names, message, argument="skops_trusted_types")
+    return UntrustedTypesError(error.names, error._message, "skops_trusted_types")
 
 
-def _unpickle(folder: str, entry: str, serialization_format: str) -> Any:
-    """Call Python's unpickler, the only place that does, after the switch was asked."""
+def _unpickle(path: str, serialization_format: str, descriptor: int) -> Any:
+    """Call Python's unpickler, the only place that does, on what the gate opened."""
     _logger.warning(
         "Loading '%s' with %s: a pickle runs what its author wrote. Log the model with "
         "serialization_format='skops' to load it without.",
-        os.path.join(folder, entry),
+        path,
         serialization_format,
     )
     if serialization_format == "cloudpickle":
         import cloudpickle as unpickler  # noqa: TID251
     else:
         import pickle as unpickler  # noqa: TID251
-    with open(_rust.folder_open(folder, entry), "rb") as file:
+    with open(descriptor, "rb") as file:
         return unpickler.load(file)  # noqa: S301
 
 

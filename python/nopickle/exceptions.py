@@ -64,24 +64,37 @@ class UntrustedTypesError(NopickleError, TypeError):
     ----------
     names : list of str
         All refused names, sorted. Pass those that you have looked at as ``trusted``.
+    entries : str
+        The lines of a policy file that would grant them; empty where they are not known.
     """
 
     def __init__(
-        self, names: Iterable[str], message: str | None = None, argument: str = "trusted"
+        self,
+        names: Iterable[str],
+        message: str | None = None,
+        argument: str = "trusted",
+        entries: str = "",
+        policy: str | None = None,
     ) -> None:
         self.names = list(names)
+        self.entries = entries
         self._argument = argument
+        self._policy = policy
         if message is None:
             message = "untrusted names: " + ", ".join(self.names)
+        self._message = message
         listed = ", ".join(repr(name) for name in self.names)
-        super().__init__(
-            f"{message}\n"
-            f"hint: look at each of these names; to load the model with them, pass "
-            f"{argument}=[{listed}]"
-        )
+        hint = "hint: look at each of these names; to load the model with them, "
+        # A policy that arguments do not add to is the one place left.
+        if policy is None:
+            hint += f"pass {argument}=[{listed}]"
+        if entries:
+            joint = "" if policy is not None else ", or "
+            hint += f"{joint}add to {policy or 'a policy'}:\n{entries.rstrip()}"
+        super().__init__(f"{message}\n{hint}")
 
-    def __reduce__(self) -> tuple[type[UntrustedTypesError], tuple[list[str], str, str]]:
-        return type(self), (self.names, str(self).partition("\nhint: ")[0], self._argument)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.names, self._message, self._argument, self.entries, self._policy)
 
 
 class RefusedPickleError(UntrustedTypesError):

@@ -17,6 +17,7 @@ from nopickle import sklearn as _sklearn
 from nopickle.exceptions import MlflowException, UnsupportedModelError
 
 if TYPE_CHECKING:
+    from nopickle._rust import Policy
     from nopickle.models import Model, ModelSignature
     from nopickle.models.model import ModelInfo
 
@@ -309,6 +310,7 @@ def load_model(
     dst_path: str | None = None,
     *,
     skops_trusted_types: list[str] | None = None,
+    policy: Policy | str | os.PathLike[str] | None = None,
 ) -> Any:
     """Load a LightGBM model.
 
@@ -320,6 +322,8 @@ def load_model(
         A folder for what has to be downloaded; by default a private temporary one.
     skops_trusted_types : list of str, optional
         Names that you trust, beside those of the default list, which has LightGBM's own.
+    policy : nopickle.Policy or path, optional
+        A policy file beside that of the process; see ``docs/concepts/policy.md``.
 
     Returns
     -------
@@ -339,35 +343,22 @@ def load_model(
         and the switch is off.
     """
     with _load.opened(model_uri, dst_path) as folder:
-        return _load_folder(folder, skops_trusted_types)
+        return _load_folder(folder, skops_trusted_types, policy)
 
 
-def _load_folder(folder: str, trusted: list[str] | None) -> Any:
-    payload = _rust.mlmodel_payload(folder, FLAVOR_NAME)
-    if payload["format"] != "lightgbm":
-        return _load.load(
-            folder,
-            payload["entry"],
-            payload["format"],
-            payload["trusted_types"],
-            payload["code"],
-            trusted,
-        )
+def _load_folder(
+    folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
+) -> Any:
+    loaded = _load.load(folder, FLAVOR_NAME, trusted, policy)
+    if not isinstance(loaded, str):
+        return loaded
     import lightgbm
 
-    if payload["code"] is not None and _load.pickle_allowed():
-        _load._reach(os.path.join(folder, payload["code"]))
-    # Opened beneath the folder without following links, so that what is read is what was looked at.
-    descriptor = _rust.folder_open(folder, payload["entry"])
     try:
-        text = _rust.lightgbm_read(descriptor, payload["entry"])
-    finally:
-        os.close(descriptor)
-    try:
-        return lightgbm.Booster(model_str=text)
+        return lightgbm.Booster(model_str=loaded)
     except (lightgbm.basic.LightGBMError, ValueError) as error:
         raise UnsupportedModelError(
-            f"{payload['entry']}: LightGBM {lightgbm.__version__} does not read the text: {error}"
+            f"LightGBM {lightgbm.__version__} does not read the text: {error}"
         ) from error
 
 
@@ -387,5 +378,7 @@ class _Predictor:
         return self.lgb_model.predict(data)
 
 
-def _load_pyfunc(folder: str, trusted: list[str] | None) -> _Predictor:
-    return _Predictor(_load_folder(folder, trusted))
+def _load_pyfunc(
+    folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
+) -> _Predictor:
+    return _Predictor(_load_folder(folder, trusted, policy))

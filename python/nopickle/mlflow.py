@@ -169,7 +169,7 @@ def _load_model(original: Any) -> Any:
             return original(path, serialization_format, skops_trusted_types)
         folder, entry = os.path.split(path)
         try:
-            return _load.load(folder, entry, "skops", skops_trusted_types or (), None, None)
+            return _load.load_entry(folder, entry, skops_trusted_types or ())
         except exceptions.NopickleError as error:
             return _raise_as_mlflow(error)
 

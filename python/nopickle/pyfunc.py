@@ -15,6 +15,7 @@ from nopickle import _environment, _flavors, _load
 from nopickle.exceptions import MlflowException, UnsupportedModelError
 
 if TYPE_CHECKING:
+    from nopickle._rust import Policy
     from nopickle.models import Model
     from nopickle.types import ParamSchema, Schema
 
@@ -166,6 +167,7 @@ def load_model(
     model_config: Any = None,
     *,
     skops_trusted_types: list[str] | None = None,
+    policy: Policy | str | os.PathLike[str] | None = None,
 ) -> PyFuncModel:
     """Load a model of any known flavor as a Python function.
 
@@ -181,6 +183,8 @@ def load_model(
         Only custom Python models have a configuration; for others this is refused.
     skops_trusted_types : list of str, optional
         Names that you trust, beside those of the default list.
+    policy : nopickle.Policy or path, optional
+        A policy file beside that of the process; see ``docs/concepts/policy.md``.
 
     Returns
     -------
@@ -199,10 +203,15 @@ def load_model(
             "INVALID_PARAMETER_VALUE",
         )
     with _load.opened(model_uri, dst_path) as folder:
-        return _load_folder(folder, suppress_warnings, skops_trusted_types)
+        return _load_folder(folder, suppress_warnings, skops_trusted_types, policy)
 
 
-def _load_folder(folder: str, suppress_warnings: bool, trusted: list[str] | None) -> PyFuncModel:
+def _load_folder(
+    folder: str,
+    suppress_warnings: bool,
+    trusted: list[str] | None,
+    policy: Policy | str | os.PathLike[str] | None,
+) -> PyFuncModel:
     from nopickle.models import Model
 
     meta = Model.load(folder)
@@ -222,7 +231,7 @@ def _load_folder(folder: str, suppress_warnings: bool, trusted: list[str] | None
         _warn_of_python(section.get("python_version"))
     model = PyFuncModel(
         meta,
-        module._load_pyfunc(folder, trusted),
+        module._load_pyfunc(folder, trusted, policy),
         predict_fn=section.get("predict_fn") or "predict",
         model_id=meta.model_id,
     )

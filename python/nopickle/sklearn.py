@@ -17,6 +17,7 @@ from nopickle import _environment, _load, _rust, _save
 from nopickle.exceptions import MlflowException, UnsupportedTypeError, UntrustedTypesError
 
 if TYPE_CHECKING:
+    from nopickle._rust import Policy
     from nopickle.models import Model, ModelSignature
     from nopickle.models.model import ModelInfo
 
@@ -391,6 +392,7 @@ def load_model(
     dst_path: str | None = None,
     *,
     skops_trusted_types: list[str] | None = None,
+    policy: Policy | str | os.PathLike[str] | None = None,
 ) -> Any:
     """Load a scikit-learn model.
 
@@ -406,6 +408,8 @@ def load_model(
         Names that you trust, beside those of the default list. With
         ``MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false`` the names that the model itself asks for grant
         nothing, and this argument is the way to load a model with classes of your own.
+    policy : nopickle.Policy or path, optional
+        A policy file beside that of the process; see ``docs/concepts/policy.md``.
 
     Returns
     -------
@@ -421,16 +425,13 @@ def load_model(
         and the switch is off.
     """
     with _load.opened(model_uri, dst_path) as folder:
-        return _load_folder(folder, skops_trusted_types)
+        return _load_folder(folder, skops_trusted_types, policy)
 
 
-def _load_folder(folder: str, trusted: list[str] | None) -> Any:
-    payload = _rust.mlmodel_payload(folder, FLAVOR_NAME)
-    # MLflow before 2.0 wrote no format, and pickles.
-    written = payload["format"] or SERIALIZATION_FORMAT_PICKLE
-    return _load.load(
-        folder, payload["entry"], written, payload["trusted_types"], payload["code"], trusted
-    )
+def _load_folder(
+    folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
+) -> Any:
+    return _load.load(folder, FLAVOR_NAME, trusted, policy)
 
 
 class _Predictor:
@@ -454,5 +455,7 @@ class _Predictor:
         return self.sklearn_model.predict(data)
 
 
-def _load_pyfunc(folder: str, trusted: list[str] | None) -> _Predictor:
-    return _Predictor(_load_folder(folder, trusted))
+def _load_pyfunc(
+    folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
+) -> _Predictor:
+    return _Predictor(_load_folder(folder, trusted, policy))

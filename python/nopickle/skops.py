@@ -100,7 +100,12 @@ def dumps(obj: object, *, compression: int = ZIP_STORED, compresslevel: int | No
     return _rust.skops_dumps(obj, compression, compresslevel)
 
 
-def load(file: StrPath | SupportsRead[bytes], trusted: Trusted = None) -> Any:
+def load(
+    file: StrPath | SupportsRead[bytes],
+    trusted: Trusted = None,
+    *,
+    policy: _rust.Policy | StrPath | None = None,
+) -> Any:
     """Load an object from a skops file.
 
     Parameters
@@ -110,6 +115,8 @@ def load(file: StrPath | SupportsRead[bytes], trusted: Trusted = None) -> Any:
     trusted : list of str or type, optional
         Names that are trusted beside the built-in ones, as :func:`get_untrusted_types` returns them,
         or the types themselves. Look at each before you pass it.
+    policy : nopickle.Policy or path, optional
+        A policy file beside that of the process; see ``docs/concepts/policy.md``.
 
     Returns
     -------
@@ -119,6 +126,8 @@ def load(file: StrPath | SupportsRead[bytes], trusted: Trusted = None) -> Any:
     ------
     nopickle.exceptions.UntrustedTypesError
         If the file asks for names that are not trusted. Nothing was imported.
+    nopickle.exceptions.PolicyError
+        If the policy can't be used.
     nopickle.exceptions.UnverifiedModelError
         If a value breaks a rule that native code relies on. Nothing was imported.
     nopickle.exceptions.MalformedModelError
@@ -130,10 +139,12 @@ def load(file: StrPath | SupportsRead[bytes], trusted: Trusted = None) -> Any:
     TypeError
         If ``trusted`` is ``True``.
     """
-    return _rust.skops_load(_input(file), _names(trusted))
+    return _rust.skops_load(_input(file), _names(trusted), policy)
 
 
-def loads(data: ReadableBuffer, trusted: Trusted = None) -> Any:
+def loads(
+    data: ReadableBuffer, trusted: Trusted = None, *, policy: _rust.Policy | StrPath | None = None
+) -> Any:
     """Load an object from the bytes of a skops file.
 
     Parameters
@@ -141,6 +152,8 @@ def loads(data: ReadableBuffer, trusted: Trusted = None) -> Any:
     data : bytes-like
         The bytes.
     trusted : list of str or type, optional
+        As in :func:`load`.
+    policy : nopickle.Policy or path, optional
         As in :func:`load`.
 
     Returns
@@ -156,7 +169,7 @@ def loads(data: ReadableBuffer, trusted: Trusted = None) -> Any:
     """
     if isinstance(data, str):
         raise TypeError("Can't load skops format from string, pass bytes")
-    return _rust.skops_load(_bytes(data), _names(trusted))
+    return _rust.skops_load(_bytes(data), _names(trusted), policy)
 
 
 def get_untrusted_types(
@@ -164,7 +177,9 @@ def get_untrusted_types(
     data: ReadableBuffer | None = None,
     file: StrPath | SupportsRead[bytes] | None = None,
 ) -> list[str]:
-    """Return the names in a skops file that are not trusted by default. Nothing is imported.
+    """Return the names in a skops file that neither the default list nor the policy of the process grants.
+
+    Nothing is imported.
 
     Parameters
     ----------

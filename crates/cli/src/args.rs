@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use nopickle_formats::{Limits, Policy};
+use nopickle_formats::{Limits, Policy as Names};
+use nopickle_gate::Policy;
 
 use crate::report::Form;
 
@@ -42,6 +43,17 @@ const SUPPORT: &str = "Examples:
   nopickle support
   nopickle support --names | grep ^scipy.
   nopickle support --json | jq -r '.verified_classes[]'";
+
+const POLICY: &str = "Exit status:
+  0  well formed (check); all that the model asks for is granted (explain); printed (init)
+  1  the file breaks a rule (check); something is refused (explain)
+  2  could not answer: not readable, damaged, unsupported; or wrong arguments
+
+Examples:
+  nopickle policy check policy.toml
+  nopickle policy explain model --policy policy.toml
+  nopickle policy init model >> policy.toml
+  nopickle policy explain model.skops --json | jq -r '.names[] | select(.granted | not) | .policy'";
 
 const RUNS: &str = "Exit status:
   0  done
@@ -120,6 +132,7 @@ pub(crate) enum Command {
     Inspect(Inspect),
     Audit(Audit),
     Support(Support),
+    Policy(PolicyArgs),
     Run(Run),
     Runs(Runs),
     Models(Models),
@@ -146,6 +159,78 @@ pub(crate) struct Run {
         allow_hyphen_values = true
     )]
     pub(crate) command: Vec<OsString>,
+}
+
+impl Command {
+    /// Reads the policy that a command decides by.
+    pub(crate) fn decide(&mut self) -> Result<(), nopickle_gate::Error> {
+        let (trust, limits) = match self {
+            Self::Inspect(args) => (&mut args.trust, &mut args.limits),
+            Self::Audit(args) => (&mut args.trust, &mut args.limits),
+            Self::Policy(args) => match &mut args.command {
+                PolicyCommand::Check(_) => return Ok(()),
+                PolicyCommand::Explain(args) => (&mut args.trust, &mut args.limits),
+                PolicyCommand::Init(args) => (&mut args.trust, &mut args.limits),
+            },
+            _ => return Ok(()),
+        };
+        trust.decide()?;
+        limits.decide(&trust.policy);
+        Ok(())
+    }
+}
+
+/// Check a policy file, explain what it decides about a model, or begin one
+#[derive(Debug, clap::Args)]
+#[command(after_help = POLICY)]
+pub(crate) struct PolicyArgs {
+    #[command(subcommand)]
+    pub(crate) command: PolicyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    Check(PolicyCheck),
+    Explain(PolicyExplain),
+    Init(PolicyInit),
+}
+
+/// Say whether a policy file is well formed, and what in it may not be meant
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyCheck {
+    /// The policy, a TOML file
+    pub(crate) file: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show what a model asks for, what of it is granted, and by which rule
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyExplain {
+    /// A model, or an MLflow model folder
+    pub(crate) model: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// Print a policy with the entries that a model would need, each with a reason to fill in
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyInit {
+    /// A model, or an MLflow model folder
+    pub(crate) model: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 }
 
 /// The store to look into.
@@ -407,14 +492,30 @@ pub(crate) struct Trust {
     /// Trust this class or function too, for everything that a model can do with it; may be given again
     #[arg(long = "trust", value_name = "NAME", value_parser = name)]
     names: Vec<String>,
+    /// Decide by this policy file [default: `NOPICKLE_POLICY`]
+    #[arg(long = "policy", value_name = "FILE")]
+    policy_file: Option<PathBuf>,
+    #[arg(skip)]
+    policy: Policy,
 }
 
 impl Trust {
-    pub(crate) fn policy(&self) -> Policy {
-        let mut policy = Policy::default();
-        for name in &self.names {
-            policy.trust(name);
-        }
+    /// Reads the policy, before anything is decided by it.
+    fn decide(&mut self) -> Result<(), nopickle_gate::Error> {
+        self.policy = Policy::of_process(self.policy_file.as_deref())?;
+        self.policy.add(self.names.iter().cloned());
+        Ok(())
+    }
+
+    /// The names that are granted.
+    pub(crate) fn policy(&self) -> Names {
+        self.policy.to_names()
+    }
+
+    /// The policy, with the limits of the command.
+    pub(crate) fn decided(&self, limits: &LimitArgs) -> Policy {
+        let mut policy = self.policy.clone();
+        *policy.limits_mut() = limits.limits();
         policy
     }
 }
@@ -435,18 +536,33 @@ pub(crate) struct LimitArgs {
     /// Objects in the model [default: 200000000]
     #[arg(long = "max-nodes", value_name = "N")]
     nodes: Option<u64>,
+    #[arg(skip)]
+    base: Limits,
+    /// Whether the command can raise what the policy says.
+    #[arg(skip)]
+    raises: bool,
 }
 
 impl LimitArgs {
+    /// Starts from the limits of a policy.
+    fn decide(&mut self, policy: &Policy) {
+        self.base = policy.limits().clone();
+        self.raises = policy.extends();
+    }
+
     pub(crate) fn limits(&self) -> Limits {
-        let default = Limits::default();
-        Limits {
-            inflated_bytes: self.inflated.unwrap_or(default.inflated_bytes),
-            array_bytes: self.arrays.unwrap_or(default.array_bytes),
-            schema_bytes: self.schema.unwrap_or(default.schema_bytes),
-            nodes: self.nodes.unwrap_or(default.nodes),
-            ..default
+        let mut limits = self.base.clone();
+        for (given, limit) in [
+            (self.inflated, &mut limits.inflated_bytes),
+            (self.arrays, &mut limits.array_bytes),
+            (self.schema, &mut limits.schema_bytes),
+            (self.nodes, &mut limits.nodes),
+        ] {
+            if let Some(given) = given.filter(|given| self.raises || given < limit) {
+                *limit = given;
+            }
         }
+        limits
     }
 }
 

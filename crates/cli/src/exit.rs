@@ -1,6 +1,7 @@
 //! What an error means to whoever called: the one place that decides it.
 
 use nopickle_formats::{Error, Location};
+use nopickle_gate::Error as GateError;
 use nopickle_gate::signing::Error as SigningError;
 use nopickle_tracking::Error as StoreError;
 
@@ -60,7 +61,8 @@ pub(crate) fn tell(error: &Error) -> Told<'_> {
             REFUSED,
             "untrusted",
             None,
-            "read `nopickle inspect FILE`; trust a name with `--trust NAME`, once you have read its code",
+            "read `nopickle inspect FILE`; once you have read a name's code, trust it with `--trust NAME` or in a policy: \
+             `nopickle policy explain FILE` prints the lines",
         ),
         Error::Unverified { at, .. } => (
             REFUSED,
@@ -106,6 +108,15 @@ pub(crate) fn tell_signing(error: &SigningError) -> (u8, &'static str, &'static 
             "see `nopickle sign --help` for how keys are made",
         ),
         SigningError::Refused(refused) => (REFUSED, "refused", refused.hint()),
+    }
+}
+
+/// The exit status of what keeps a model from being opened.
+pub(crate) fn gate_code(error: &GateError) -> u8 {
+    match error {
+        GateError::Policy { .. } | GateError::Switch { .. } => UNANSWERED,
+        GateError::Refused { .. } | GateError::Untrusted(_) => REFUSED,
+        GateError::Model(error) => tell(error).code,
     }
 }
 

@@ -1,5 +1,5 @@
-//! The command `nopickle`: `inspect`, `audit`, `sign`, `verify` and `support` for files, `run` for programs, `runs`,
-//! `models` and `push` for stores.
+//! The command `nopickle`: `inspect`, `audit`, `policy`, `sign`, `verify` and `support` for files, `run` for programs,
+//! `runs`, `models` and `push` for stores.
 //!
 //! Answers go to stdout, words about them to stderr. The wheel's command is this same code.
 
@@ -24,10 +24,10 @@ pub use transfer::transfer_bar;
 /// and verified (or nothing was asked that could be refused), 1 refused, 2 could not answer or wrong
 /// arguments.
 ///
-/// Writes to stdout and stderr; reads files, the terminal's size, and the variables `NO_COLOR` and
-/// `TERM`. A reader that goes away (`nopickle ... | head`) is no error: 0.
+/// Writes to stdout and stderr; reads files, the terminal's size, and the variables `NO_COLOR`,
+/// `TERM` and those of the policy. A reader that goes away (`nopickle ... | head`) is no error: 0.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let args = match args::Args::try_parse_from(args) {
+    let mut args = match args::Args::try_parse_from(args) {
         Ok(args) => args,
         Err(error) => {
             let code = if error.use_stderr() {
@@ -38,10 +38,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return error.print().map_or_else(|error| failed(&error), |()| code);
         }
     };
+    if let Err(error) = args.command.decide() {
+        return output::complain_of_gate(&error)
+            .map_or_else(|error| failed(&error), |()| exit::gate_code(&error));
+    }
     let answer = match &args.command {
         args::Command::Inspect(args) => commands::inspect::run(args),
         args::Command::Audit(args) => commands::audit::run(args),
         args::Command::Support(args) => commands::support::run(args),
+        args::Command::Policy(args) => commands::policy::run(&args.command),
         args::Command::Run(args) => commands::run::run(args),
         args::Command::Runs(args) => commands::runs::run(args),
         args::Command::Models(args) => commands::models::run(args),

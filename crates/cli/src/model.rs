@@ -5,7 +5,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use nopickle_formats::archive::{self, Archive, Source};
-use nopickle_formats::{Booster, Error, Format, Limits, Policy, Read, SNIFFED};
+use nopickle_formats::{Booster, Error, Format, Limits, Read, SNIFFED};
+use nopickle_gate::{Error as GateError, Policy, check_skops};
 
 /// Opens a regular file; a folder, a pipe or a device is an error.
 pub(crate) fn open(path: &Path) -> Result<File, Error> {
@@ -88,17 +89,24 @@ pub(crate) fn decide(
     path: &Path,
     format: &Format,
     policy: &Policy,
-    mut limits: Limits,
 ) -> Result<(), Error> {
     match format.read {
-        Read::Graph(read) => {
-            let mut archive = entries(file, &mut limits)?;
-            let graph = read(&mut archive, &mut limits)?;
-            graph.trust(policy)?.verify(&mut archive, &mut limits)?;
+        Read::Graph(_) => {
+            let source = Source::File(file.try_clone()?);
+            let name = path.file_name().map(|name| name.to_string_lossy());
+            check_skops(source, name.as_deref(), policy.clone()).map_err(model_error)
         }
-        Read::Booster(read) => {
-            booster(file, path, read, &limits)?;
-        }
+        Read::Booster(read) => booster(file, path, read, policy.limits()).map(|_| ()),
     }
-    Ok(())
+}
+
+/// The error of the model in what the gate says of a file.
+fn model_error(error: GateError) -> Error {
+    match error {
+        GateError::Model(error) => error,
+        GateError::Untrusted(refusal) => refusal.untrusted.into(),
+        error @ (GateError::Policy { .. }
+        | GateError::Switch { .. }
+        | GateError::Refused { .. }) => io::Error::other(error.to_string()).into(),
+    }
 }

@@ -175,7 +175,7 @@ pub(crate) fn path(path: &Path) -> String {
 }
 
 /// A path as it is typed into a shell.
-fn shell(path: &Path) -> String {
+pub(crate) fn shell(path: &Path) -> String {
     let shown = self::path(path);
     let plain = |letter: char| letter.is_alphanumeric() || "._-/+,:@%=".contains(letter);
     if !shown.is_empty() && shown.chars().all(plain) && !shown.starts_with('-') {
@@ -250,6 +250,11 @@ pub(crate) fn hint(hint: &str, file: &Path) -> io::Result<()> {
 /// A hint with the file in it.
 pub(crate) fn hint_words(hint: &str, file: &Path) -> String {
     hint.replace("FILE", &shell(file))
+}
+
+/// Says on stderr why the policy lets nothing be answered.
+pub(crate) fn complain_of_gate(error: &nopickle_gate::Error) -> io::Result<()> {
+    writeln!(io::stderr(), "error: {}", clean_name(&error.to_string()))
 }
 
 /// Says on stderr what a store could not do, and what to do.

@@ -813,3 +813,69 @@ fn the_command_says_of_hostile_files_what_the_library_says() {
     }
     assert!(done.len() > 20, "{}", done.len());
 }
+
+#[test]
+fn a_policy_decides_in_every_command_that_opens_a_model() {
+    let folder = Folder::new();
+    let file = folder.path("below/evil.skops");
+    let grant = folder.path("grant.toml");
+    let entries = nopickle(&["policy", "init", &file]);
+    assert_eq!(entries.code, 0, "{}", entries.err);
+    fs::write(&grant, &entries.out).unwrap();
+    let broken = folder.path("broken.toml");
+    fs::write(&broken, "colour = 1\n").unwrap();
+    for command in [&["audit"][..], &["inspect"], &["policy", "explain"]] {
+        let run = |policy: &[&str]| {
+            let args: Vec<&str> = command
+                .iter()
+                .chain(&[file.as_str()])
+                .chain(policy)
+                .copied()
+                .collect();
+            nopickle(&args)
+        };
+        assert_eq!(run(&[]).code, 1, "{command:?}");
+        let granted = run(&["--policy", &grant]);
+        assert_eq!(
+            granted.code, 0,
+            "{command:?}: {}{}",
+            granted.out, granted.err
+        );
+        let refused = run(&["--policy", &broken]);
+        assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{command:?}");
+        assert!(
+            refused
+                .err
+                .contains("broken.toml:1:1: malformed policy: unknown field `colour`")
+        );
+    }
+    let closed = folder.path("closed.toml");
+    fs::write(&closed, "").unwrap();
+    let names = [
+        "--trust",
+        "my_package.Evil",
+        "--trust",
+        "os.system",
+        "--policy",
+        &closed,
+    ];
+    let args: Vec<&str> = ["audit", &file].iter().chain(&names).copied().collect();
+    assert_eq!(
+        nopickle(&args).code,
+        1,
+        "--trust adds only where the policy says so"
+    );
+    fs::write(&closed, "extend = true\n").unwrap();
+    assert_eq!(nopickle(&args).code, 0);
+    let check = |file: &str| nopickle(&["policy", "check", file]);
+    assert_eq!(check(&grant).code, 0);
+    assert_eq!(
+        check(&grant)
+            .out
+            .matches("warning: there is no reason")
+            .count(),
+        2
+    );
+    assert_eq!(check(&broken).code, 1);
+    assert_eq!(check(&folder.path("none.toml")).code, 2);
+}

@@ -58,6 +58,14 @@ fn run() {
 }
 
 #[test]
+fn policy() {
+    is_as_committed("policy.txt", &["policy", "--help"]);
+    is_as_committed("policy_check.txt", &["policy", "check", "--help"]);
+    is_as_committed("policy_explain.txt", &["policy", "explain", "--help"]);
+    is_as_committed("policy_init.txt", &["policy", "init", "--help"]);
+}
+
+#[test]
 fn runs() {
     is_as_committed("runs.txt", &["runs", "--help"]);
 }

@@ -2,6 +2,7 @@
 
 use nopickle_formats::{Error as ModelError, Location};
 
+use crate::open::Refusal;
 use crate::policy::SWITCH;
 
 /// Why a model is not opened.
@@ -21,9 +22,30 @@ pub enum Error {
         /// The value.
         value: String,
     },
+    /// The policy does not let such a model load, whatever is in it.
+    #[error("{what}")]
+    Refused {
+        /// Which model, which rule, and the way out.
+        what: String,
+    },
+    /// The policy refuses names: all of them, with what would grant them.
+    #[error("{0}")]
+    Untrusted(Box<Refusal>),
     /// The model itself.
     #[error(transparent)]
     Model(#[from] ModelError),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Untrusted(Box::new(refusal))
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::Model(error.into())
+    }
 }
 
 impl Error {

@@ -6,8 +6,13 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod open;
 pub mod policy;
 pub mod signing;
 
 pub use error::Error;
+pub use open::{
+    Asked, CodeRule, Content, Explained, Opened, Refusal, What, asked, check_skops, entries_for,
+    explain, open_folder, open_skops,
+};
 pub use policy::Policy;

@@ -1,8 +1,8 @@
 //! Errors as Python exceptions: one match, no wildcard.
 
 use nopickle_formats::{Error, Untrusted};
-use nopickle_gate::Error as GateError;
 use nopickle_gate::signing::Error as SigningError;
+use nopickle_gate::{Error as GateError, Refusal};
 use nopickle_tracking::Error as TrackingError;
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -42,13 +42,35 @@ pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
     exception(py, name, error.to_string())
 }
 
-/// The Python exception for a model that is not opened.
-pub(crate) fn raise_gate(py: Python<'_>, error: GateError) -> PyErr {
+/// The Python exception for a model that is not opened; `argument` is the one that grants names.
+pub(crate) fn raise_gate(py: Python<'_>, error: GateError, argument: &str) -> PyErr {
     match error {
         GateError::Policy { .. } => exception(py, "PolicyError", error.to_string()),
-        GateError::Switch { .. } => invalid(py, &error.to_string()),
+        GateError::Switch { .. } | GateError::Refused { .. } => invalid(py, &error.to_string()),
+        GateError::Untrusted(refusal) => raise_refusal(py, &refusal, argument),
         GateError::Model(error) => raise(py, error),
     }
+}
+
+/// `UntrustedTypesError` with what would grant the names.
+fn raise_refusal(py: Python<'_>, refusal: &Refusal, argument: &str) -> PyErr {
+    let names: Vec<&str> = refusal
+        .untrusted
+        .names
+        .iter()
+        .map(|refused| refused.name.as_str())
+        .collect();
+    let closed = refusal
+        .closed
+        .as_ref()
+        .map(|path| path.display().to_string());
+    let make = || -> PyResult<PyErr> {
+        let message = refusal.to_string();
+        let arguments = (names, message, argument, refusal.entry_lines(), closed);
+        let error = class(py, "UntrustedTypesError")?.call1(arguments)?;
+        Ok(PyErr::from_value(error))
+    };
+    make().unwrap_or_else(|error| error)
 }
 
 /// An `MlflowException` with the code of a wrong argument.

@@ -128,7 +128,7 @@ pub(crate) fn guard_refused_by(
     py: Python<'_>,
     policy: &Bound<'_, PyPolicy>,
 ) -> PyResult<Option<String>> {
-    let switch = policy::switch_of_environment().map_err(|error| raise_gate(py, error))?;
+    let switch = policy::switch_of_environment().map_err(|error| raise_gate(py, error, ""))?;
     Ok(policy
         .get()
         .0

@@ -2,6 +2,7 @@
 
 mod capture;
 mod errors;
+mod gate;
 mod guard;
 mod lightgbm;
 mod materialize;
@@ -29,7 +30,9 @@ fn cli(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<policy::PyPolicy>()?;
-    module.add_function(wrap_pyfunction!(skops::grantable, module)?)?;
+    module.add_class::<gate::PyOpened>()?;
+    module.add_function(wrap_pyfunction!(gate::open_entry, module)?)?;
+    module.add_function(wrap_pyfunction!(gate::open_flavor, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_check, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_dump, module)?)?;
     module.add_function(wrap_pyfunction!(skops::skops_dumps, module)?)?;

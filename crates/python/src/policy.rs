@@ -16,6 +16,31 @@ use crate::errors::raise_gate;
 #[pyclass(frozen, name = "Policy", module = "nopickle")]
 pub(crate) struct PyPolicy(pub(crate) Policy);
 
+/// A policy as a caller gives it: one that was read, or the path of a file.
+#[derive(FromPyObject)]
+pub(crate) enum PolicyArgument<'py> {
+    Read(PyRef<'py, PyPolicy>),
+    File(PathBuf),
+}
+
+/// The policy of one load: that of the process, with what the caller gives. The switch is asked now.
+pub(crate) fn effective(
+    py: Python<'_>,
+    policy: Option<PolicyArgument<'_>>,
+    trusted: Vec<String>,
+) -> PyResult<Policy> {
+    let made = match policy {
+        None => Policy::of_process(None),
+        Some(PolicyArgument::File(path)) => Policy::of_process(Some(&path)),
+        Some(PolicyArgument::Read(read)) => {
+            policy::switch_of_environment().map(|switch| read.0.clone().with_switch(switch))
+        }
+    };
+    let mut made = made.map_err(|error| raise_gate(py, error, ""))?;
+    made.add(trusted);
+    Ok(made)
+}
+
 fn role(word: &str) -> PyResult<Role> {
     match word {
         "value" => Ok(Role::Value),
@@ -35,7 +60,7 @@ impl PyPolicy {
     fn new(py: Python<'_>, path: Option<PathBuf>) -> PyResult<Self> {
         Policy::of_process(path.as_deref())
             .map(Self)
-            .map_err(|error| raise_gate(py, error))
+            .map_err(|error| raise_gate(py, error, ""))
     }
 
     /// What this process has decided: the file that `NOPICKLE_POLICY` names, and the switch.
@@ -47,7 +72,7 @@ impl PyPolicy {
     /// Whether pickles are loaded: the switch, as it is now, is on and no file says `pickle = "deny"`.
     #[getter]
     fn pickle(&self, py: Python<'_>) -> PyResult<bool> {
-        let switch = policy::switch_of_environment().map_err(|error| raise_gate(py, error))?;
+        let switch = policy::switch_of_environment().map_err(|error| raise_gate(py, error, ""))?;
         Ok(switch && self.0.pickle())
     }
 

@@ -4,20 +4,22 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::PathBuf;
 
-use nopickle_formats::archive::{self, Compression, FileSink, Sink, Source};
-use nopickle_formats::skops::{self, ArrayData, VerifiedGraph};
+use nopickle_formats::archive::{self, Archive, Compression, FileSink, Sink, Source};
+use nopickle_formats::skops::{self, ArrayData, ArrayPlan, VerifiedGraph};
 use nopickle_formats::{
     Error, Graph, Limits, Node, NodeId, Policy, Refused, Role, Untrusted, bytes_label,
 };
+use nopickle_gate::Content;
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
 
 use crate::capture::{Capture, module_and_name};
-use crate::errors::raise;
+use crate::errors::{raise, raise_gate};
 use crate::materialize::{Materializer, import};
 use crate::memory::{Allocator, Memory};
+use crate::policy::{PolicyArgument, effective};
 
 /// Where a model comes from: a path, bytes, or a file that is open.
 #[derive(FromPyObject)]
@@ -28,6 +30,14 @@ pub(crate) enum Input<'py> {
 }
 
 impl<'py> Input<'py> {
+    /// The name of the file, where a path gives one.
+    fn name(&self) -> Option<String> {
+        match self {
+            Self::Path(path) => Some(path.file_name()?.to_string_lossy().into_owned()),
+            Self::Bytes(_) | Self::Descriptor(_) => None,
+        }
+    }
+
     pub(crate) fn source(&self, py: Python<'py>) -> PyResult<Source<'_>> {
         Ok(match self {
             Self::Bytes(bytes) => Source::Bytes(bytes.as_bytes()),
@@ -69,28 +79,33 @@ fn policy(trusted: Vec<String>) -> Policy {
     policy
 }
 
-/// The object in a skops file. `requested` are names that the model itself asks for.
+/// The object in a skops file.
 #[pyfunction]
-#[pyo3(signature = (input, trusted, requested = Vec::new()))]
+#[pyo3(signature = (input, trusted, policy = None))]
 pub(crate) fn skops_load<'py>(
     py: Python<'py>,
     input: Input<'py>,
     trusted: Vec<String>,
-    requested: Vec<String>,
+    policy: Option<PolicyArgument<'py>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let mut policy = policy(trusted);
-    for name in &requested {
-        policy.request(name);
-    }
+    let policy = effective(py, policy, trusted)?;
+    let name = input.name();
     let source = input.source(py)?;
-    let planned = py.detach(|| {
-        let mut limits = Limits::default();
-        let mut archive = archive::open(source, &mut limits)?;
-        let graph = skops::read(&mut archive, &mut limits)?;
-        let plan = graph.trust(&policy)?.plan(&mut archive, &mut limits)?;
-        Ok((archive, plan))
-    });
-    let (mut archive, plan) = planned.map_err(|error| raise(py, error))?;
+    let opened = py.detach(|| nopickle_gate::open_skops(source, name.as_deref(), policy));
+    let opened = opened.map_err(|error| raise_gate(py, error, "trusted"))?;
+    let names = opened.policy.to_names();
+    match opened.content {
+        Content::Skops(skops) => build(py, *skops, &names),
+        Content::Booster(_) | Content::Pickle(_) => Err(PyValueError::new_err("not a skops file")),
+    }
+}
+
+/// The object of a file whose names were decided: its values are verified here.
+pub(crate) fn build<'py>(
+    py: Python<'py>,
+    (mut archive, plan): (Archive<'_>, ArrayPlan<'_>),
+    policy: &Policy,
+) -> PyResult<Bound<'py, PyAny>> {
     let mut allocator = Allocator::new(py);
     let transient = transient(plan.graph());
     let middle = plan.headers().iter().enumerate().filter(|(index, header)| {
@@ -114,7 +129,7 @@ pub(crate) fn skops_load<'py>(
     let verified = py
         .detach(|| plan.verify(&mut archive, memory))
         .map_err(|error| raise(py, error))?;
-    verify_added(py, &verified, &policy)?;
+    verify_added(py, &verified, policy)?;
     let (graph, headers, memory) = verified.into_parts();
     Materializer::new(py, &graph, &headers, memory).run()
 }
@@ -191,16 +206,6 @@ fn verify_added(py: Python<'_>, verified: &VerifiedGraph<Memory>, policy: &Polic
     Ok(())
 }
 
-/// Those of the names that a model asks for which the policy grants to classes.
-#[pyfunction]
-pub(crate) fn grantable(names: Vec<String>) -> Vec<String> {
-    let mut policy = Policy::default();
-    names
-        .into_iter()
-        .filter(|name| policy.request(name))
-        .collect()
-}
-
 /// The refusal of a name that the model asks for and that is not a class of its own package.
 fn not_granted(py: Python<'_>, graph: &Graph, name: &str, node: NodeId) -> PyErr {
     let refused = Refused {
@@ -274,15 +279,21 @@ pub(crate) fn skops_check<'py>(
     .map_err(|error| raise(py, error))
 }
 
-/// The names in a skops file that are not trusted, sorted.
+/// The names in a skops file that neither the default list nor the policy grants, sorted.
 #[pyfunction]
-pub(crate) fn skops_untrusted<'py>(py: Python<'py>, input: Input<'py>) -> PyResult<Vec<String>> {
+#[pyo3(signature = (input, policy = None))]
+pub(crate) fn skops_untrusted<'py>(
+    py: Python<'py>,
+    input: Input<'py>,
+    policy: Option<PolicyArgument<'py>>,
+) -> PyResult<Vec<String>> {
+    let policy = effective(py, policy, Vec::new())?;
     let source = input.source(py)?;
     py.detach(|| {
-        let mut limits = Limits::default();
+        let mut limits = policy.limits().clone();
         let mut archive = archive::open(source, &mut limits)?;
         let graph = skops::read(&mut archive, &mut limits)?;
-        let names = graph.untrusted(&Policy::default());
+        let names = graph.untrusted(&policy.to_names());
         Ok(names.into_iter().map(|refused| refused.name).collect())
     })
     .map_err(|error| raise(py, error))

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nopickle_formats::{Error, Limits, Policy};
+use nopickle_formats::Error;
+use nopickle_gate::Policy;
 use serde::Serialize;
 
 use crate::args::Audit;
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &Audit) -> io::Result<u8> {
     let targets = targets(&args.files, &mut summary.skipped);
     let bar = progress(&targets, args.quiet);
     let style = Style::of_stdout(&args.colour);
-    let policy = args.trust.policy();
+    let policy = args.trust.decided(&args.limits);
     let form = args.form.form();
     // What is shown whole at the end.
     let mut models: Vec<Answered> = Vec::new();
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &Audit) -> io::Result<u8> {
         bar.set_message(output::path(&target.path));
         let answer = match target.broken {
             Some(error) => Some(Err(error)),
-            None => answer(&target, &policy, &args.limits.limits()),
+            None => answer(&target, &policy),
         };
         bar.inc(target.size);
         let Some(answer) = answer else {
@@ -136,16 +137,16 @@ fn hint_for_nothing(files: &[PathBuf]) -> io::Result<()> {
 }
 
 /// The answer for a file; `None` for one that was found in a folder and is no model.
-fn answer(target: &Target, policy: &Policy, limits: &Limits) -> Option<Result<(), Error>> {
+fn answer(target: &Target, policy: &Policy) -> Option<Result<(), Error>> {
     let answer = || -> Result<Option<()>, Error> {
         let path = &target.path;
         let mut file = model::open(path)?;
-        let format = match model::reader(&mut file, path, limits)? {
+        let format = match model::reader(&mut file, path, policy.limits())? {
             Some(format) => format,
             None if target.named => model::usual(),
             None => return Ok(None),
         };
-        model::decide(&file, path, format, policy, limits.clone()).map(Some)
+        model::decide(&file, path, format, policy).map(Some)
     };
     answer().transpose()
 }

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod inspect;
 pub(crate) mod models;
+pub(crate) mod policy;
 pub(crate) mod push;
 pub(crate) mod run;
 pub(crate) mod runs;

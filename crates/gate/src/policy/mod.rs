@@ -357,6 +357,47 @@ impl Policy {
         self.today
     }
 
+    /// What stands in the files and may not be meant: the place, and what.
+    pub fn doubts(&self) -> Vec<(String, String)> {
+        fn of<T>(entry: &Entry<T>, today: Date, found: &mut Vec<(String, String)>) {
+            if entry
+                .reason
+                .as_ref()
+                .is_none_or(|reason| reason.trim().is_empty())
+            {
+                found.push((entry.place(), "there is no reason".to_owned()));
+            }
+            if let Some(until) = entry.until.filter(|_| entry.expired(today)) {
+                found.push((
+                    entry.place(),
+                    format!("it expired after {until} and grants nothing"),
+                ));
+            }
+        }
+        let mut found = Vec::new();
+        for entry in &self.names {
+            of(entry, self.today, &mut found);
+            let name = &entry.what.name;
+            let role = entry.what.role.unwrap_or(Role::Value);
+            if Names::default().grants(name, role) {
+                found.push((entry.place(), format!("{name} is on the default list")));
+            } else if !Names::default().request(name) {
+                let what = format!(
+                    "{name} is of a package of which the default list is all that is harmless: a file may do with it \
+                     whatever it can do"
+                );
+                found.push((entry.place(), what));
+            }
+        }
+        for entry in &self.keys {
+            of(entry, self.today, &mut found);
+        }
+        for entry in &self.digests {
+            of(entry, self.today, &mut found);
+        }
+        found
+    }
+
     /// Adds names that the caller trusts. They count where the policy is to be extended; [`Policy::rule`] says so
     /// where not.
     pub fn add(&mut self, names: impl IntoIterator<Item = String>) {
@@ -463,6 +504,14 @@ pub fn entry_lines(name: &str, role: Option<Role>) -> String {
         None => format!("[[functions]]\nname = {name}\n"),
         Some(role) => format!("[[types]]\nname = {name}\nrole = \"{}\"\n", role_word(role)),
     }
+}
+
+/// The lines of a policy that pin a file of a model.
+pub fn digest_lines(path: &str, sha256: &str) -> String {
+    format!(
+        "\n[[digests]]\nsha256 = \"{sha256}\"\npath = {}\n",
+        toml_text(path)
+    )
 }
 
 /// The word of a policy for a role.

@@ -1,0 +1,154 @@
+//! The one way in: a model folder that was opened by a policy, and the object in it.
+
+use std::collections::BTreeMap;
+use std::os::fd::IntoRawFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use nopickle_gate::{CodeRule, Content, Opened, What, open_folder, policy};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::errors::raise_gate;
+use crate::policy::{PolicyArgument, effective};
+use crate::skops::build;
+
+/// A model that was opened: every name is decided, and the way to the object verifies its values.
+#[pyclass(frozen, name = "Opened", module = "nopickle._rust")]
+pub(crate) struct PyOpened(Mutex<Option<Opened<'static>>>);
+
+/// A name, the most that it is used for, the byte of its first use, and by which rule it is granted.
+type AskedRow = (String, &'static str, u64, String);
+
+impl PyOpened {
+    /// What was opened, until it is taken.
+    fn inner<T>(&self, read: impl FnOnce(&mut Opened<'static>) -> PyResult<T>) -> PyResult<T> {
+        let mut opened = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        read(opened.as_mut().ok_or_else(taken)?)
+    }
+}
+
+fn taken() -> PyErr {
+    PyValueError::new_err("what was opened gives its content once")
+}
+
+#[pymethods]
+impl PyOpened {
+    /// `skops`, `lightgbm`, `pickle` or `cloudpickle`.
+    #[getter]
+    fn format(&self) -> PyResult<String> {
+        self.inner(|opened| Ok(opened.format.clone()))
+    }
+
+    /// The path of the model's data in its folder.
+    #[getter]
+    fn entry(&self) -> PyResult<String> {
+        self.inner(|opened| Ok(opened.entry.clone()))
+    }
+
+    /// The names that are granted because the model asks for them.
+    #[getter]
+    fn granted(&self) -> PyResult<Vec<String>> {
+        self.inner(|opened| Ok(opened.granted.clone()))
+    }
+
+    /// The folder of code that is in reach of imports; `None` where there is none.
+    #[getter]
+    fn code(&self) -> PyResult<Option<PathBuf>> {
+        self.inner(|opened| {
+            Ok(match &opened.code {
+                CodeRule::Reach(path) => Some(path.clone()),
+                CodeRule::None | CodeRule::Refused(_) => None,
+            })
+        })
+    }
+
+    /// Why code that the model brings is not in reach; `None` where it is, or where there is none.
+    #[getter]
+    fn code_refused(&self) -> PyResult<Option<String>> {
+        self.inner(|opened| {
+            Ok(match &opened.code {
+                CodeRule::Refused(why) => Some(why.clone()),
+                CodeRule::None | CodeRule::Reach(_) => None,
+            })
+        })
+    }
+
+    /// The private folder that holds what was verified, where there is one: it is the caller's to remove.
+    fn keep(&self) -> PyResult<Option<PathBuf>> {
+        self.inner(|opened| Ok(opened.keep()))
+    }
+
+    /// The SHA-256 of each file that was read.
+    fn digests(&self, py: Python<'_>) -> PyResult<BTreeMap<String, String>> {
+        self.inner(|opened| opened.digests().map_err(|error| raise_gate(py, error, "")))
+    }
+
+    /// Every name of code in a skops file, with the decision on it.
+    fn asked(&self) -> PyResult<Vec<AskedRow>> {
+        let asked = self.inner(|opened| Ok(opened.asked()))?;
+        let row = |one: nopickle_gate::Asked| {
+            let role = policy::role_word(one.role);
+            (one.name, role, one.offset, one.rule.to_string())
+        };
+        Ok(asked.into_iter().map(row).collect())
+    }
+
+    /// The object of a skops file, the text of a booster, or the descriptor of a pickle, which the caller closes.
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let opened = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let opened = opened.ok_or_else(taken)?;
+        let names = opened.policy.to_names();
+        match opened.content {
+            Content::Skops(skops) => build(py, *skops, &names),
+            Content::Booster(text) => Ok(text.into_pyobject(py)?.into_any()),
+            Content::Pickle(file) => Ok(file.into_raw_fd().into_pyobject(py)?.into_any()),
+        }
+    }
+}
+
+/// Opens what the `MLmodel` of a folder says of a flavor.
+#[pyfunction]
+#[pyo3(signature = (folder, flavor, trusted, policy = None))]
+pub(crate) fn open_flavor<'py>(
+    py: Python<'py>,
+    folder: PathBuf,
+    flavor: String,
+    trusted: Vec<String>,
+    policy: Option<PolicyArgument<'py>>,
+) -> PyResult<PyOpened> {
+    let policy = effective(py, policy, trusted)?;
+    open(py, &folder, &What::Flavor(&flavor), policy)
+}
+
+/// Opens a file of a folder in a format; `requested` are names that the model asks for.
+#[pyfunction]
+#[pyo3(signature = (folder, entry, format, requested, trusted, policy = None))]
+pub(crate) fn open_entry<'py>(
+    py: Python<'py>,
+    folder: PathBuf,
+    entry: String,
+    format: String,
+    requested: Vec<String>,
+    trusted: Vec<String>,
+    policy: Option<PolicyArgument<'py>>,
+) -> PyResult<PyOpened> {
+    let policy = effective(py, policy, trusted)?;
+    let what = What::Entry {
+        entry: &entry,
+        format: &format,
+        requested: &requested,
+    };
+    open(py, &folder, &what, policy)
+}
+
+fn open(
+    py: Python<'_>,
+    folder: &Path,
+    what: &What<'_>,
+    policy: nopickle_gate::Policy,
+) -> PyResult<PyOpened> {
+    py.detach(|| open_folder(folder, what, policy))
+        .map(|opened| PyOpened(Mutex::new(Some(opened))))
+        .map_err(|error| raise_gate(py, error, "skops_trusted_types"))
+}
