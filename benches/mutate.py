@@ -23,7 +23,8 @@ Changes: bytes of the archive as they lie (its checksums then rarely hold), and,
 with right sizes and checksums: bytes of an entry, values and nodes of the JSON, elements, dtypes and shapes of arrays
 (also of those inside the npz of a sparse matrix), and whole entries exchanged.
 
-With `--kind lightgbm` the files are model texts of LightGBM (`boosters.py`), and the other library is LightGBM itself.
+With `--kind lightgbm` the files are model texts of LightGBM (`boosters.py`), and the other library is LightGBM itself;
+with `--kind catboost` they are model files of CatBoost (`catboost_models.py`), and the other library is CatBoost.
 
 With `--guard`, every block that C code allocates while a file is loaded and used ends at a page that can't be read (for
 every second file: begins behind one), and so does memory that was given back: an index that is one too large is then a
@@ -63,6 +64,7 @@ import zlib
 from pathlib import Path
 
 import boosters
+import catboost_models
 import numpy as np
 
 METHODS = (
@@ -548,8 +550,8 @@ def _fitting(obj, inputs):
 
 
 def _calls(obj, name, inputs):
-    if name.startswith("booster:"):
-        return boosters.calls(obj, name, inputs)
+    if of_booster := booster_maker(name):
+        return of_booster.calls(obj, name, inputs)
     if name.startswith("sparse:"):
         return [
             lambda: obj @ inputs,
@@ -1407,18 +1409,25 @@ class Subject:
         self.files = files
         self.inputs = inputs
         self.trusted = trusted
-        self.is_text = name.startswith("booster:")
 
     def path(self, folder, seed, index):
         """Where a file is kept."""
-        kind = "lgb" if self.is_text else "skops"
-        return folder / f"{self.name.replace(':', '-')}-{seed}-{index}.{kind}"
+        kind = self.name.split(":")[0]
+        ending = {"booster": "lgb", "catboost": "cbm"}.get(kind, "skops")
+        return folder / f"{self.name.replace(':', '-')}-{seed}-{index}.{ending}"
+
+
+def booster_maker(name):
+    """Find the module that makes the files of a booster's own format; None for a skops file."""
+    return {"booster": boosters, "catboost": catboost_models}.get(name.split(":")[0])
 
 
 def library(name, kind="skops"):
     """Import the `loads` and `get_untrusted_types` of a library."""
     if kind == "lightgbm":
         return boosters.library(name), None
+    if kind == "catboost":
+        return catboost_models.library(name), None
     if name == "skops":
         from skops.io import get_untrusted_types, loads
     else:
@@ -1459,6 +1468,15 @@ def prepare(options):
                 else:
                     subjects.append(Subject(name, [("lightgbm", text)], inputs, [None]))
         return subjects, skipped
+    if options.kind == "catboost":
+        for name, make in catboost_models.specimens():
+            if not options.estimators or any(re.fullmatch(at, name) for at in options.estimators):
+                data, inputs = make()
+                # What the file answers unchanged: not every model has every prediction.
+                file = catboost_models.File(data)
+                loads(file.whole, None)
+                subjects.append(Subject(name, [("catboost", file)], inputs, [None]))
+        return subjects, skipped
     dumps = writers(options.files)
     for name, make in specimens():
         if options.estimators and not any(
@@ -1494,7 +1512,7 @@ def make_file(subject, seed, index):
     draw = random.Random(f"{seed}:{subject.name}:{index}")
     which = index % len(subject.files)
     writer, parts = subject.files[which]
-    change = boosters.mutate if subject.is_text else mutate
+    change = getattr(booster_maker(subject.name), "mutate", mutate)
     data, what = change(parts, draw)
     return data, f"{writer}: {what}", subject.trusted[which]
 
@@ -1808,6 +1826,7 @@ def run(options):
                 "scipy",
                 "quantile-forest",
                 "lightgbm",
+                "catboost",
             )
         },
         "python": platform.python_version(),
@@ -1870,12 +1889,14 @@ def arguments(given=None):
     parser.add_argument("--count", type=int, default=10_000, help="how many files (default 10,000)")
     parser.add_argument("--first", type=int, default=0, help="which file is the first (default 0)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--library", choices=("nopickle", "skops", "lightgbm"), default="nopickle")
+    parser.add_argument(
+        "--library", choices=("nopickle", "skops", "lightgbm", "catboost"), default="nopickle"
+    )
     parser.add_argument(
         "--kind",
-        choices=("skops", "lightgbm"),
+        choices=("skops", "lightgbm", "catboost"),
         default="skops",
-        help="skops files of estimators, or LightGBM's own texts of boosters",
+        help="skops files of estimators, or the files of LightGBM's or CatBoost's own formats",
     )
     parser.add_argument(
         "--files",

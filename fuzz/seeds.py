@@ -45,6 +45,8 @@ for path in sorted((HERE.parent / "cases").rglob("*")):
         keep("mlmodel", data)
     if path.suffix == ".npy":
         keep("npy", data)
+    if path.suffix == ".cbm":
+        keep("catboost", data)
     if path.suffix == ".lgb":
         keep("lightgbm", data)
     if data.startswith(b"PK"):

@@ -18,6 +18,7 @@ from nopickle._rust import __version__
 if TYPE_CHECKING:
     from nopickle import (
         artifacts,
+        catboost,
         client,
         entities,
         exceptions,
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "artifacts",
+    "catboost",
     "client",
     "entities",
     "exceptions",
@@ -157,6 +159,7 @@ __all__ = [
     "__version__",
     "active_run",
     "artifacts",
+    "catboost",
     "client",
     "create_experiment",
     "delete_experiment",

@@ -1,5 +1,6 @@
 //! Where each flavor keeps its model: one row per flavor.
 
+mod catboost;
 mod lightgbm;
 mod python_function;
 mod sklearn;
@@ -14,7 +15,7 @@ use crate::error::{Error, Location};
 pub struct Payload {
     /// The path of the model in the folder; `None` where the folder itself is the model.
     pub entry: Option<String>,
-    /// How the model was written: `skops`, `pickle`, `cloudpickle`, `lightgbm`.
+    /// How the model was written: `skops`, `pickle`, `cloudpickle`, `lightgbm`, `catboost`.
     pub format: Option<String>,
     /// The folder of code that comes with the model.
     pub code: Option<String>,
@@ -36,6 +37,7 @@ type Read = fn(&mut Section<'_>) -> Result<Payload, Error>;
 
 /// The flavors that nopickle reads, sorted.
 pub const FLAVORS: &[(&str, Read)] = &[
+    ("catboost", catboost::payload),
     ("lightgbm", lightgbm::payload),
     ("python_function", python_function::payload),
     ("sklearn", sklearn::payload),
