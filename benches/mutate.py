@@ -23,8 +23,9 @@ Changes: bytes of the archive as they lie (its checksums then rarely hold), and,
 with right sizes and checksums: bytes of an entry, values and nodes of the JSON, elements, dtypes and shapes of arrays
 (also of those inside the npz of a sparse matrix), and whole entries exchanged.
 
-With `--kind xgboost` the files are models of XGBoost (`xgboost_boosters.py`), and the other library is XGBoost itself.
-With `--kind lightgbm` the files are model texts of LightGBM (`boosters.py`), and the other library is LightGBM itself.
+With `--kind lightgbm` the files are model texts of LightGBM (`boosters.py`), and the other library is LightGBM itself;
+with `--kind catboost` they are model files of CatBoost (`catboost_models.py`), and the other library is CatBoost; with
+`--kind xgboost` they are models of XGBoost (`xgboost_boosters.py`), and the other library is XGBoost.
 
 With `--guard`, every block that C code allocates while a file is loaded and used ends at a page that can't be read (for
 every second file: begins behind one), and so does memory that was given back: an index that is one too large is then a
@@ -64,6 +65,7 @@ import zlib
 from pathlib import Path
 
 import boosters
+import catboost_models
 import numpy as np
 import xgboost_boosters
 
@@ -550,10 +552,8 @@ def _fitting(obj, inputs):
 
 
 def _calls(obj, name, inputs):
-    if name.startswith("booster:"):
-        return boosters.calls(obj, name, inputs)
-    if name.startswith("xgboost:"):
-        return xgboost_boosters.calls(obj, name, inputs)
+    if of_booster := booster_maker(name):
+        return of_booster.calls(obj, name, inputs)
     if name.startswith("sparse:"):
         return [
             lambda: obj @ inputs,
@@ -1411,13 +1411,18 @@ class Subject:
         self.files = files
         self.inputs = inputs
         self.trusted = trusted
-        kinds = {"booster": ("lgb", boosters.mutate), "xgboost": ("xgb", xgboost_boosters.mutate)}
-        self.kind, self.change = kinds.get(name.partition(":")[0], ("skops", mutate))
 
     def path(self, folder, seed, index):
         """Where a file is kept."""
-        kind = self.kind
-        return folder / f"{self.name.replace(':', '-')}-{seed}-{index}.{kind}"
+        kind = self.name.split(":")[0]
+        ending = {"booster": "lgb", "catboost": "cbm", "xgboost": "xgb"}.get(kind, "skops")
+        return folder / f"{self.name.replace(':', '-')}-{seed}-{index}.{ending}"
+
+
+def booster_maker(name):
+    """Find the module that makes the files of a booster's own format; None for a skops file."""
+    makers = {"booster": boosters, "catboost": catboost_models, "xgboost": xgboost_boosters}
+    return makers.get(name.split(":")[0])
 
 
 def library(name, kind="skops"):
@@ -1426,6 +1431,8 @@ def library(name, kind="skops"):
         return boosters.library(name), None
     if kind == "xgboost":
         return xgboost_boosters.library(name), None
+    if kind == "catboost":
+        return catboost_models.library(name), None
     if name == "skops":
         from skops.io import get_untrusted_types, loads
     else:
@@ -1477,6 +1484,14 @@ def prepare(options):
                     skipped[name] = f"the unchanged object raises {problems}"
                 else:
                     subjects.append(Subject(name, files, inputs, [None] * len(files)))
+    if options.kind == "catboost":
+        for name, make in catboost_models.specimens():
+            if not options.estimators or any(re.fullmatch(at, name) for at in options.estimators):
+                data, inputs = make()
+                # What the file answers unchanged: not every model has every prediction.
+                file = catboost_models.File(data)
+                loads(file.whole, None)
+                subjects.append(Subject(name, [("catboost", file)], inputs, [None]))
         return subjects, skipped
     dumps = writers(options.files)
     for name, make in specimens():
@@ -1513,7 +1528,8 @@ def make_file(subject, seed, index):
     draw = random.Random(f"{seed}:{subject.name}:{index}")
     which = index % len(subject.files)
     writer, parts = subject.files[which]
-    data, what = subject.change(parts, draw)
+    change = getattr(booster_maker(subject.name), "mutate", mutate)
+    data, what = change(parts, draw)
     return data, f"{writer}: {what}", subject.trusted[which]
 
 
@@ -1827,6 +1843,7 @@ def run(options):
                 "quantile-forest",
                 "lightgbm",
                 "xgboost",
+                "catboost",
             )
         },
         "python": platform.python_version(),
@@ -1890,13 +1907,15 @@ def arguments(given=None):
     parser.add_argument("--first", type=int, default=0, help="which file is the first (default 0)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--library", choices=("nopickle", "skops", "lightgbm", "xgboost"), default="nopickle"
+        "--library",
+        choices=("nopickle", "skops", "lightgbm", "catboost", "xgboost"),
+        default="nopickle",
     )
     parser.add_argument(
         "--kind",
-        choices=("skops", "lightgbm", "xgboost"),
+        choices=("skops", "lightgbm", "catboost", "xgboost"),
         default="skops",
-        help="skops files of estimators, LightGBM's own texts of boosters, or XGBoost's models",
+        help="skops files of estimators, or the files of LightGBM's, CatBoost's or XGBoost's own formats",
     )
     parser.add_argument(
         "--files",

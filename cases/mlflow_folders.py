@@ -2,14 +2,16 @@
 
     python cases/mlflow_folders.py
 
-Nothing here uses nopickle. Each folder is what ``mlflow.sklearn.save_model`` or ``mlflow.lightgbm.save_model`` writes,
-with ``case.toml``, ``inputs.json`` and ``expected.json`` beside it: the predictions of ``mlflow.pyfunc.load_model`` for
-the inputs. Models are small, and their training is seeded. Times and ids in ``MLmodel`` are those of the run.
+Nothing here uses nopickle. Each folder is what ``save_model`` of ``mlflow.catboost``, ``mlflow.lightgbm`` or
+``mlflow.sklearn`` writes, with ``case.toml``, ``inputs.json`` and ``expected.json`` beside it: the predictions of
+``mlflow.pyfunc.load_model`` for the inputs. Models are small, and their training is seeded. Times and ids in
+``MLmodel`` are those of the run.
 Written with MLflow 2.22.0 (scikit-learn 1.6.1) and 3.17.2 (scikit-learn 1.9.1).
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import sys
@@ -152,17 +154,30 @@ def boosters():
     finish(folder, folder / "model", "lightgbm", ["lightgbm.basic.Booster"])
 
 
+def catboosts():
+    import catboost
+
+    X, y = iris()
+    model = catboost.CatBoostClassifier(
+        iterations=3, depth=3, verbose=0, random_seed=0, thread_count=1, allow_writing_files=False
+    ).fit(X, y)
+    folder = HERE / "models" / f"mlflow_{VERSION}_catboost"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    signature = infer_signature(X, model.predict(X))
+    mlflow.catboost.save_model(model, str(folder / "model"), signature=signature)
+    finish(folder, folder / "model", "cbm", ["catboost.core.CatBoostClassifier"])
+
+
 def main():
     warnings.simplefilter("ignore")
     pd.set_option("mode.copy_on_write", True)
     with tempfile.TemporaryDirectory() as temporary:
         for row in [*models(), *with_code(Path(temporary))]:
             write(*row)
-    try:
-        import lightgbm  # noqa: F401
-    except ImportError:
-        return
-    boosters()
+    for library, make in (("catboost", catboosts), ("lightgbm", boosters)):
+        if importlib.util.find_spec(library):
+            make()
 
 
 if __name__ == "__main__":

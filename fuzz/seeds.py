@@ -51,6 +51,8 @@ for path in sorted((HERE.parent / "cases").rglob("*")):
         keep("mlmodel", data)
     if path.suffix == ".npy":
         keep("npy", data)
+    if path.suffix == ".cbm":
+        keep("catboost", data)
     if path.suffix == ".lgb":
         keep("lightgbm", data)
     if path.suffix in (".ubj", ".snapshot") or data.startswith(b'{"learner"'):

@@ -36,6 +36,16 @@ SKLEARN = """\
     sklearn_version: 1.9.1
 """
 GOOD = f"flavors:\n{PYFUNC}{SKLEARN}mlflow_version: 3.17.2\nmodel_size_bytes: 1\n"
+CATBOOST = """\
+flavors:
+  catboost:
+    catboost_version: 1.2.10
+    code: null
+    data: model.pkl
+    model_type: CatBoostRegressor
+    save_format: cbm
+mlflow_version: 3.17.2
+"""
 COLUMN = '{"type": "long", "name": "a", "required": true}'
 
 
@@ -137,6 +147,9 @@ def documents():
     yield "pyfunc_two_paths", GOOD.replace("    predict_fn", "    data: MLmodel\n    predict_fn")
     yield "pyfunc_no_loader", GOOD.replace("    loader_module: mlflow.sklearn\n", "")
     yield "format_unknown", GOOD.replace("format: pickle", "format: dill")
+    yield "catboost_class_unknown", CATBOOST.replace("CatBoostRegressor", "os.system")
+    yield "catboost_class_none", CATBOOST.replace("    model_type: CatBoostRegressor\n", "")
+    yield "catboost_format_unknown", CATBOOST.replace("cbm", "pickle")
     yield "no_model", GOOD.replace("    pickled_model: model.pkl\n", "")
     yield (
         "trusted_types_a_text",

@@ -18,6 +18,7 @@ from nopickle._rust import Policy, __version__
 if TYPE_CHECKING:
     from nopickle import (
         artifacts,
+        catboost,
         client,
         entities,
         exceptions,
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "artifacts",
+    "catboost",
     "client",
     "entities",
     "exceptions",
@@ -162,6 +164,7 @@ __all__ = [
     "__version__",
     "active_run",
     "artifacts",
+    "catboost",
     "client",
     "create_experiment",
     "delete_experiment",

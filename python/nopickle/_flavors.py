@@ -10,6 +10,7 @@ import importlib
 from typing import Any
 
 FLAVORS = {
+    "catboost": ("mlflow.catboost", "nopickle.catboost"),
     "lightgbm": ("mlflow.lightgbm", "nopickle.lightgbm"),
     "sklearn": ("mlflow.sklearn", "nopickle.sklearn"),
     "xgboost": ("mlflow.xgboost", "nopickle.xgboost"),

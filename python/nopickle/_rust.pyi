@@ -9,6 +9,7 @@ __all__ = [
     "Policy",
     "TrackingStore",
     "__version__",
+    "catboost_read",
     "cli",
     "environment_write",
     "folder_check",
@@ -94,6 +95,7 @@ class TrackingStore:
     def upload(self, uri: str, path: str, local: str, registry: TrackingStore) -> None: ...
     def uri(self) -> str: ...
 
+def catboost_read(input: bytes | int | str | PathLike[str], name: str) -> bytes: ...
 def cli(arguments: list[str]) -> int: ...
 def environment_write(
     folder: str | PathLike[str],

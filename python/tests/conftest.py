@@ -37,6 +37,7 @@ def pytest_report_header() -> str:
         "scipy",
         "scikit-learn",
         "pandas",
+        "catboost",
         "lightgbm",
         "quantile-forest",
         "skops",

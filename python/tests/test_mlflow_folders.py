@@ -17,7 +17,7 @@ from nopickle.exceptions import MlflowException
 CASES = sorted(
     path
     for path in (Path(__file__).parents[2] / "cases/models").glob("mlflow_*")
-    if "lightgbm" not in path.name
+    if not any(library in path.name for library in ("catboost", "lightgbm"))
 )
 SWITCH = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 

@@ -486,8 +486,9 @@ def test_a_hostile_folder_is_refused_in_its_own_words(name, kind, says):
 
     def load():
         flavors = _rust.mlmodel_read(path)["flavors"]
-        pyfunc = "python_function" in flavors and "sklearn" not in flavors
-        _rust.mlmodel_payload(path, "python_function" if pyfunc else "sklearn")
+        known = ("sklearn", "catboost", "python_function")
+        named = (flavor for flavor in known if flavor in flavors)
+        _rust.mlmodel_payload(path, next(named, "sklearn"))
         Model.load(path)
 
     if kind == "loads":

@@ -85,6 +85,22 @@ def test_damaged_models_of_xgboost_neither_crash_nor_hang_nor_fill_memory(tmp_pa
     assert set(report["details"]["refused"]) <= ERRORS | {"XGBoostError"}
 
 
+def test_damaged_models_of_catboost_neither_crash_nor_hang_nor_fill_memory(tmp_path):
+    pytest.importorskip("catboost")
+    out = tmp_path / "report.json"
+    command = [sys.executable, MUTATE, "--kind", "catboost", "--count", "1000", "--seed", "20"]
+    command += ["--out", out, "--keep", tmp_path / "kept"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    report = json.loads(out.read_text())
+    assert report["findings"] == []
+    assert report["skipped"] == {}
+    assert report["outcomes"]["predicted"] > 100
+    # What is left to CatBoost and Python: training parameters that make no sense, or are no JSON.
+    left = {"CatBoostError", "JSONDecodeError"}
+    assert set(report["details"]["refused"]) <= ERRORS | left
+
+
 SCRIPT = """
 import argparse, os, sys, tempfile
 sys.path.insert(0, {folder!r})

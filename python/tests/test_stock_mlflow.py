@@ -30,6 +30,7 @@ import nopickle.sklearn
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    import mlflow.catboost
     import mlflow.lightgbm
     import mlflow.pyfunc
     import mlflow.sklearn
@@ -259,7 +260,7 @@ def test_install_refuses_a_version_that_was_not_tested(tmp_path):
 MORE = {"load_model": {"skops_trusted_types"}}
 
 
-@pytest.mark.parametrize("module", ["lightgbm", "sklearn", "xgboost", "pyfunc"])
+@pytest.mark.parametrize("module", ["catboost", "lightgbm", "sklearn", "xgboost", "pyfunc"])
 def test_the_functions_of_a_flavor_have_mlflows_arguments_and_defaults(module):
     import importlib
 

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use nopickle_formats::archive::{self, Compression, Source};
 use nopickle_formats::skops::{self, ArrayData};
 use nopickle_formats::{
-    Error, FORMATS, Graph, Limits, Node, NodeId, Policy, Role, lightgbm, xgboost,
+    Error, FORMATS, Graph, Limits, Node, NodeId, Policy, Role, catboost, lightgbm, xgboost,
 };
 use serde_json::Value;
 
@@ -607,6 +607,26 @@ fn inspect_shows_what_a_model_of_xgboost_says() {
 }
 
 #[test]
+fn inspect_shows_what_a_model_of_catboost_says() {
+    let file = root("cases/boosters/catboost_1.2.10_cat_multi.cbm");
+    let ran = nopickle(&["inspect", text(&file)]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    for words in [
+        "\nformat   catboost CBM1\n",
+        "\nholds    10 trees for 5 features, 3 scores for each row\n",
+        "\ntrained  for MultiClass\n",
+        "\nanswer   trusted and verified: the values of catboost.core.CatBoost were checked\n",
+    ] {
+        assert!(ran.out.contains(words), "{words}\n{}", ran.out);
+    }
+    let ran = nopickle(&["inspect", "--json", text(&file)]);
+    let answer = fits_schema("inspect.schema.json", &ran.out);
+    assert_eq!((&answer["format"], ran.code), (&"catboost".into(), 0));
+    let hostile = root("cases/hostile/catboost/split_past_end.cbm");
+    assert_eq!(nopickle(&["inspect", text(&hostile)]).code, 1);
+}
+
+#[test]
 fn content_decides_the_format_and_an_ending_must_fit_it() {
     let folder = tempfile::tempdir().unwrap();
     let booster = fs::read(booster("4.7.0_binary")).unwrap();
@@ -714,6 +734,10 @@ fn library(path: &Path, mut limits: Limits) -> Result<(), Error> {
         let name = path.file_name().unwrap().to_str().unwrap();
         return xgboost::read(&fs::read(path)?, name, &limits).map(|_| ());
     }
+    if path.extension().is_some_and(|ending| ending == "cbm") {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        return catboost::read(&fs::read(path)?, name, &limits).map(|_| ());
+    }
     let mut archive = archive::open(Source::File(fs::File::open(path)?), &mut limits)?;
     let graph = skops::read(&mut archive, &mut limits)?;
     graph
@@ -798,6 +822,7 @@ fn the_command_says_of_hostile_files_what_the_library_says() {
                 ran.out.contains("answer   refused: ")
                     && (ran.out.contains("  refused: ")
                         || ran.out.contains("  not trusted")
+                        || ran.out.contains("format   catboost")
                         || ran.out.contains("format   lightgbm")
                         || ran.out.contains("format   xgboost")),
                 "{}\n{}",

@@ -4,7 +4,7 @@ use crate::archive::Archive;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::limits::Limits;
-use crate::{lightgbm, skops, xgboost};
+use crate::{catboost, lightgbm, skops, xgboost};
 
 /// How many bytes at the start of a file [`Format::sniff`] wants to see; a shorter file is seen whole.
 pub const SNIFFED: usize = 64;
@@ -55,6 +55,13 @@ pub struct Booster {
 /// Every format of a file, sorted by name.
 pub const FORMATS: &[Format] = &[
     Format {
+        name: "catboost",
+        about: "CatBoost's model file: CBM1 without text and embedding features is read",
+        endings: &["cbm"],
+        sniff: |start| start.starts_with(b"CBM1"),
+        read: Read::Booster(catboost_booster),
+    },
+    Format {
         name: "lightgbm",
         about: "LightGBM's model text: v2 to v4 are read and written",
         endings: &["lgb"],
@@ -90,6 +97,24 @@ impl Format {
     pub fn of_bytes(start: &[u8]) -> Option<&'static Self> {
         FORMATS.iter().find(|format| (format.sniff)(start))
     }
+}
+
+fn catboost_booster(bytes: &[u8], entry: &str, limits: &Limits) -> Result<Booster, Error> {
+    let model = catboost::read(bytes, entry, limits)?;
+    Ok(Booster {
+        class: catboost::CLASS,
+        version: "CBM1".to_owned(),
+        objective: model.loss().map(str::to_owned),
+        scores: model.dimension().into(),
+        features: model.num_features().into(),
+        trees: u64::try_from(model.num_trees()).unwrap_or(u64::MAX),
+        feature_names: model
+            .feature_names()
+            .iter()
+            .copied()
+            .map(str::to_owned)
+            .collect(),
+    })
 }
 
 fn lightgbm_booster(bytes: &[u8], entry: &str, limits: &Limits) -> Result<Booster, Error> {
@@ -144,6 +169,7 @@ mod tests {
             name(Format::of_bytes(b"tree\nversion=v4\n")),
             Some("lightgbm")
         );
+        assert_eq!(name(Format::of_bytes(b"CBM1\0")), Some("catboost"));
         assert_eq!(name(Format::of_bytes(b"PK\x03\x04")), Some("skops"));
         let ubjson = b"{L\0\0\0\0\0\0\0\x07learner{";
         assert_eq!(name(Format::of_bytes(ubjson)), Some("xgboost"));

@@ -2,6 +2,7 @@
 //! Nothing in this crate imports, calls or runs anything that a file names.
 
 pub mod archive;
+pub mod catboost;
 mod dtype;
 mod error;
 mod formats;

@@ -29,7 +29,7 @@ fn small_limits() -> Limits {
 fn load(path: &Path, mut limits: Limits) -> Result<(), Error> {
     let folder = Folder::open(path)?;
     let model = MlModel::open(&folder, &mut limits)?;
-    let flavors = ["sklearn", "python_function"];
+    let flavors = ["sklearn", "catboost", "python_function"];
     let flavor = flavors
         .into_iter()
         .find(|flavor| model.flavor(flavor).is_some());

@@ -11,6 +11,7 @@ fn documents() -> String {
         "verified_values.md",
         "verified_trees.md",
         "verified_neighbors_svm.md",
+        "catboost.md",
         "lightgbm.md",
         "xgboost.md",
     ];

@@ -32,15 +32,19 @@ fn words(source: &str) -> Vec<String> {
 #[test]
 fn every_refusal_of_a_reader_is_a_rule_of_its_format() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let docs: String = ["zip", "npy", "lightgbm", "xgboost", "skops", "mlmodel"]
-        .map(|format| fs::read_to_string(root.join(format!("docs/formats/{format}.md"))).unwrap())
-        .concat();
+    let docs: String = [
+        "zip", "npy", "catboost", "lightgbm", "xgboost", "skops", "mlmodel",
+    ]
+    .map(|format| fs::read_to_string(root.join(format!("docs/formats/{format}.md"))).unwrap())
+    .concat();
     let docs = docs.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut found = 0;
     let mut missing = Vec::new();
-    let mut todo: Vec<_> = ["archive", "lightgbm", "mlflow", "npy", "skops", "xgboost"]
-        .map(|folder| root.join("crates/formats/src").join(folder))
-        .into();
+    let mut todo: Vec<_> = [
+        "archive", "catboost", "lightgbm", "mlflow", "npy", "skops", "xgboost",
+    ]
+    .map(|folder| root.join("crates/formats/src").join(folder))
+    .into();
     while let Some(path) = todo.pop() {
         if path.is_dir() {
             todo.extend(

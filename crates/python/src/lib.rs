@@ -1,6 +1,7 @@
 //! The extension module `nopickle._rust`: convert, detach from the interpreter, call, convert.
 
 mod capture;
+mod catboost;
 mod errors;
 mod gate;
 mod guard;
@@ -56,6 +57,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(mlflow::folder_files, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::folder_open, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::folder_read, module)?)?;
+    module.add_function(wrap_pyfunction!(catboost::catboost_read, module)?)?;
     module.add_function(wrap_pyfunction!(lightgbm::lightgbm_read, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::mlmodel_dumps, module)?)?;
     module.add_function(wrap_pyfunction!(mlflow::mlmodel_loads, module)?)?;

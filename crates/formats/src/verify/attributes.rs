@@ -156,6 +156,7 @@ pub(super) mod given {
         Global(&'static str),
         Array(DType, Vec<usize>, Vec<u8>),
         ByteArray(Vec<u8>),
+        Bytes(Vec<u8>),
         Tuple(Vec<Given>),
         Dict(Vec<(&'static str, Given)>),
         /// Class and state.
@@ -311,6 +312,17 @@ pub(super) mod given {
                     });
                     self.bytes.push(bytes.clone());
                     Node::ByteArray(self.graph.push_memory_array().unwrap())
+                }
+                Given::Bytes(bytes) => {
+                    self.headers.push(Header {
+                        dtype: std::sync::Arc::new(DType::parse("|u1").unwrap()),
+                        shape: vec![bytes.len()],
+                        fortran: false,
+                        data_offset: 0,
+                        data_bytes: bytes.len(),
+                    });
+                    self.bytes.push(bytes.clone());
+                    Node::Bytes(self.graph.push_memory_array().unwrap())
                 }
                 Given::Tuple(items) => {
                     let children: Vec<NodeId> = items.iter().map(|item| self.add(item)).collect();

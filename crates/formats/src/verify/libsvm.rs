@@ -344,6 +344,7 @@ fn is_foreign(name: &str) -> bool {
         package,
         "_loss"
             | "builtins"
+            | "catboost"
             | "collections"
             | "datetime"
             | "decimal"

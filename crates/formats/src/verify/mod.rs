@@ -10,6 +10,7 @@ mod binary_tree;
 mod birch;
 mod brute_force;
 mod calls;
+mod catboost;
 mod clusters;
 mod decomposition;
 mod distance_metric;
@@ -66,6 +67,10 @@ pub(crate) const VERIFIERS: &[(&str, Verify)] = &[
     ("_loss.CyPinballLoss", linear_losses::verify),
     ("builtins.frozenset", calls::items),
     ("builtins.range", calls::range),
+    ("catboost.core.CatBoost", catboost::estimator),
+    ("catboost.core.CatBoostClassifier", catboost::estimator),
+    ("catboost.core.CatBoostRanker", catboost::estimator),
+    ("catboost.core.CatBoostRegressor", catboost::estimator),
     ("collections.Counter", calls::items),
     ("collections.OrderedDict", calls::items),
     ("lightgbm.basic.Booster", lightgbm::booster),

@@ -298,6 +298,14 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The bytes of a `bytes`.
+    pub(crate) fn bytes(self) -> Option<&'a [u8]> {
+        match self.graph.node(self.node) {
+            Node::Bytes(array) => self.arrays.bytes.get(array.index()).copied(),
+            _ => None,
+        }
+    }
+
     /// The function, the positional and the keyword arguments of a `functools.partial`.
     pub(crate) fn partial(self) -> Option<(Self, Self, Self)> {
         match self.graph.node(self.node) {

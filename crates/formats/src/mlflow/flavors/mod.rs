@@ -1,5 +1,6 @@
 //! Where each flavor keeps its model: one row per flavor.
 
+mod catboost;
 mod lightgbm;
 mod python_function;
 mod sklearn;
@@ -15,7 +16,7 @@ use crate::error::{Error, Location};
 pub struct Payload {
     /// The path of the model in the folder; `None` where the folder itself is the model.
     pub entry: Option<String>,
-    /// How the model was written: `skops`, `pickle`, `cloudpickle`, `lightgbm`, `xgboost`.
+    /// How the model was written: `skops`, `pickle`, `cloudpickle`, `lightgbm`, `catboost`, `xgboost`.
     pub format: Option<String>,
     /// The folder of code that comes with the model.
     pub code: Option<String>,
@@ -37,6 +38,7 @@ type Read = fn(&mut Section<'_>) -> Result<Payload, Error>;
 
 /// The flavors that nopickle reads, sorted.
 pub const FLAVORS: &[(&str, Read)] = &[
+    ("catboost", catboost::payload),
     ("lightgbm", lightgbm::payload),
     ("python_function", python_function::payload),
     ("sklearn", sklearn::payload),
