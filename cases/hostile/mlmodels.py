@@ -115,7 +115,7 @@ def documents():
     yield "run_id_a_list", GOOD + "run_id: [a]\n"
     yield "size_negative", GOOD.replace("model_size_bytes: 1", "model_size_bytes: -1")
     yield "prompts_numbers", GOOD + "prompts: [1]\n"
-    yield "unknown_flavors_only", "flavors:\n  catboost:\n    data: model.cb\n  xgb: {}\n"
+    yield "unknown_flavors_only", "flavors:\n  onnx:\n    data: model.onnx\n  xgb: {}\n"
     # Paths.
     yield "path_parent", entry("../model.pkl")
     yield "path_parent_inside", entry("code/../../model.pkl")

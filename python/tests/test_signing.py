@@ -294,7 +294,7 @@ def cases():
             yield pytest.param(name, "loads" if condition else kind, says, id=name)
 
 
-@pytest.mark.parametrize(("name", "kind", "says"), cases())
+@pytest.mark.parametrize(("name", "kind", "says"), list(cases()))
 def test_hostile_signatures(name, kind, says):
     keys = sorted((HOSTILE / "keys").glob("*.pem"))
     if kind == "loads":

@@ -669,8 +669,17 @@ fn content_decides_the_format_and_an_ending_must_fit_it() {
 fn all_boosters_of_the_cases_are_trusted_and_verified() {
     let ran = nopickle(&["audit", "--json", text(&root("cases/boosters"))]);
     let answer = fits_schema("audit.schema.json", &ran.out);
-    assert_eq!(ran.code, 0, "{}", ran.out);
-    assert!(answer["summary"]["trusted"].as_u64() > Some(50));
+    // What today's XGBoost refuses or dies of, though an older one wrote it (docs/formats/xgboost.md).
+    let known = |file: &str| {
+        let of = |versions: &[&str]| versions.iter().any(|version| file.contains(version));
+        (file.contains("_multitree.") && of(&["_2.0.3_", "_2.1.4_", "_3.0.5_", "_3.1.3_"]))
+            || (file.contains("_none.") && of(&["_1.6.2_", "_1.7.6_"]))
+    };
+    for file in answer["files"].as_array().unwrap() {
+        let is_trusted = file["answer"] == "trusted and verified";
+        assert_ne!(is_trusted, known(file["file"].as_str().unwrap()), "{file}");
+    }
+    assert!(answer["summary"]["trusted"].as_u64() > Some(150), "{answer}");
 }
 
 #[test]
