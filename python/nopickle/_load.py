@@ -69,7 +69,7 @@ def load(
     trusted: Iterable[str] | None,
     policy: _rust.Policy | str | os.PathLike[str] | None,
 ) -> Any:
-    """Load what a flavor of a model folder keeps: the object of a skops file or of a pickle, the text of a booster.
+    """Load what a flavor of a model folder keeps: the object of a skops file or of a pickle, a booster's own file.
 
     Parameters
     ----------
@@ -92,8 +92,20 @@ def load(
     MlflowException
         If the model is a pickle, and the switch or the policy refuses pickles.
     """
+    return load_with_class(folder, flavor, trusted, policy)[0]
+
+
+def load_with_class(
+    folder: str,
+    flavor: str,
+    trusted: Iterable[str] | None,
+    policy: _rust.Policy | str | os.PathLike[str] | None,
+) -> tuple[Any, str | None]:
+    """Load as :func:`load` does, and give the class that the flavor's section names, too."""
     names = [] if trusted is None else list(trusted)
-    return _load(folder, _rust.open_flavor(folder, flavor, names, policy))
+    opened = _rust.open_flavor(folder, flavor, names, policy)
+    model_class = opened.model_class
+    return _load(folder, opened), model_class
 
 
 def load_entry(folder: str, entry: str, requested: Iterable[str]) -> Any:

@@ -17,6 +17,7 @@ from nopickle import _environment, _load, _rust, _save
 from nopickle.exceptions import MlflowException, UnsupportedModelError
 
 if TYPE_CHECKING:
+    from nopickle._rust import Policy
     from nopickle.models import Model, ModelSignature
     from nopickle.models.model import ModelInfo
 
@@ -258,7 +259,12 @@ def log_model(
     )
 
 
-def load_model(model_uri: str, dst_path: str | None = None) -> Any:
+def load_model(
+    model_uri: str,
+    dst_path: str | None = None,
+    *,
+    policy: Policy | str | os.PathLike[str] | None = None,
+) -> Any:
     """Load a CatBoost model.
 
     Parameters
@@ -267,6 +273,8 @@ def load_model(model_uri: str, dst_path: str | None = None) -> Any:
         As in :func:`nopickle.sklearn.load_model`.
     dst_path : str, optional
         A folder for what has to be downloaded; by default a private temporary one.
+    policy : nopickle.Policy or path, optional
+        A policy file beside that of the process; see ``docs/concepts/policy.md``.
 
     Returns
     -------
@@ -286,7 +294,7 @@ def load_model(model_uri: str, dst_path: str | None = None) -> Any:
         If the URI can't be resolved, or the folder holds no CatBoost model.
     """
     with _load.opened(model_uri, dst_path) as folder:
-        return _load_folder(folder)
+        return _load_folder(folder, policy)
 
 
 def _check_format(name: Any) -> None:
@@ -298,25 +306,12 @@ def _check_format(name: Any) -> None:
         )
 
 
-def _load_folder(folder: str) -> Any:
-    payload = _rust.mlmodel_payload(folder, FLAVOR_NAME)
-    if payload["format"] != FLAVOR_NAME:
-        raise UnsupportedModelError(
-            f"{payload['entry']}: nopickle reads CatBoost models of the format {_FORMAT!r}, "
-            f"not {payload['format']!r}"
-        )
+def _load_folder(folder: str, policy: Policy | str | os.PathLike[str] | None) -> Any:
+    verified, model_class = _load.load_with_class(folder, FLAVOR_NAME, None, policy)
     import catboost
 
-    if payload["code"] is not None and _load.pickle_allowed():
-        _load._reach(os.path.join(folder, payload["code"]))
-    # Opened beneath the folder without following links, so that what is read is what was looked at.
-    descriptor = _rust.folder_open(folder, payload["entry"])
-    try:
-        verified = _rust.catboost_read(descriptor, payload["entry"])
-    finally:
-        os.close(descriptor)
     # The name was read from a fixed table.
-    model = getattr(catboost, payload["class"].rpartition(".")[2])()
+    model = getattr(catboost, str(model_class).rpartition(".")[2])()
     # From bytes CatBoost would not take the parameters over; the folder is readable by this user alone.
     with tempfile.TemporaryDirectory(prefix="nopickle-") as private:
         path = os.path.join(private, _DATA)
@@ -326,8 +321,7 @@ def _load_folder(folder: str) -> Any:
             return model.load_model(path, format=_FORMAT)
         except catboost.CatBoostError as error:
             raise UnsupportedModelError(
-                f"{payload['entry']}: CatBoost {catboost.__version__} does not read the file: "
-                f"{error}"
+                f"CatBoost {catboost.__version__} does not read the file: {error}"
             ) from error
 
 
@@ -347,6 +341,8 @@ class _Predictor:
         return self.cb_model.predict(data)
 
 
-def _load_pyfunc(folder: str, trusted: list[str] | None) -> _Predictor:
-    del trusted
-    return _Predictor(_load_folder(folder))
+def _load_pyfunc(
+    folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
+) -> _Predictor:
+    del trusted  # A file of CatBoost's names no code.
+    return _Predictor(_load_folder(folder, policy))

@@ -16,6 +16,7 @@ from nopickle import _environment, _load, _rust, _save
 from nopickle.exceptions import MlflowException, UnsupportedModelError, UnsupportedTypeError
 
 if TYPE_CHECKING:
+    from nopickle._rust import Policy
     from nopickle.models import Model, ModelSignature
     from nopickle.models.model import ModelInfo
 
@@ -273,7 +274,12 @@ def log_model(
     )
 
 
-def load_model(model_uri: str, dst_path: str | None = None) -> Any:
+def load_model(
+    model_uri: str,
+    dst_path: str | None = None,
+    *,
+    policy: Policy | str | os.PathLike[str] | None = None,
+) -> Any:
     """Load an XGBoost model.
 
     Parameters
@@ -282,6 +288,8 @@ def load_model(model_uri: str, dst_path: str | None = None) -> Any:
         As in :func:`nopickle.sklearn.load_model`.
     dst_path : str, optional
         A folder for what has to be downloaded; by default a private temporary one.
+    policy : nopickle.Policy or path, optional
+        A policy file beside that of the process; see ``docs/concepts/policy.md``.
 
     Returns
     -------
@@ -300,22 +308,14 @@ def load_model(model_uri: str, dst_path: str | None = None) -> Any:
         If the URI can't be resolved, or the folder holds no XGBoost model.
     """
     with _load.opened(model_uri, dst_path) as folder:
-        return _load_folder(folder)
+        return _load_folder(folder, policy)
 
 
-def _load_folder(folder: str) -> Any:
-    payload = _rust.mlmodel_payload(folder, FLAVOR_NAME)
+def _load_folder(folder: str, policy: Policy | str | os.PathLike[str] | None) -> Any:
+    content, model_class = _load.load_with_class(folder, FLAVOR_NAME, None, policy)
     import xgboost
 
-    if payload["code"] is not None and _load.pickle_allowed():
-        _load._reach(os.path.join(folder, payload["code"]))
-    # Opened beneath the folder without following links, so that what is read is what was looked at.
-    descriptor = _rust.folder_open(folder, payload["entry"])
-    try:
-        content = _rust.xgboost_read(descriptor, payload["entry"])
-    finally:
-        os.close(descriptor)
-    model = getattr(xgboost, _CLASSES[payload["class"]])()
+    model = getattr(xgboost, _CLASSES[str(model_class)])()
     try:
         model.load_model(content)
     # What an estimator keeps among the attributes is JSON.
@@ -328,7 +328,7 @@ def _load_folder(folder: str) -> Any:
         ValueError,
     ) as error:
         raise UnsupportedModelError(
-            f"{payload['entry']}: XGBoost {xgboost.__version__} does not read the model: {error}"
+            f"XGBoost {xgboost.__version__} does not read the model: {error}"
         ) from error
     return model
 
@@ -358,6 +358,8 @@ class _Predictor:
         return predict(data, **given)
 
 
-def _load_pyfunc(folder: str, trusted: list[str] | None) -> _Predictor:
+def _load_pyfunc(
+    folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
+) -> _Predictor:
     del trusted  # A file of XGBoost's names no code.
-    return _Predictor(_load_folder(folder))
+    return _Predictor(_load_folder(folder, policy))

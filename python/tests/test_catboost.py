@@ -368,7 +368,7 @@ def test_another_format_is_refused_at_both_ends(written, tmp_path):
     mlflow.catboost.save_model(model, str(tmp_path / "model"))
     meta = tmp_path / "model/MLmodel"
     meta.write_text(meta.read_text().replace("save_format: cbm", f"save_format: {written}"))
-    words = f"nopickle reads CatBoost models of the format 'cbm', not '{written}'"
+    words = f"model.cb: unsupported format of a model: {written}"
     with pytest.raises(UnsupportedModelError, match=words):
         mlflow.catboost.load_model(str(tmp_path / "model"))
 

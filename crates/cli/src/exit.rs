@@ -115,7 +115,9 @@ pub(crate) fn tell_signing(error: &SigningError) -> (u8, &'static str, &'static 
 pub(crate) fn gate_code(error: &GateError) -> u8 {
     match error {
         GateError::Policy { .. } | GateError::Switch { .. } => UNANSWERED,
-        GateError::Refused { .. } | GateError::Untrusted(_) => REFUSED,
+        GateError::Refused { .. } | GateError::Signature { .. } | GateError::Untrusted(_) => {
+            REFUSED
+        }
         GateError::Model(error) => tell(error).code,
     }
 }

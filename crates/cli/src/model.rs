@@ -107,6 +107,7 @@ fn model_error(error: GateError) -> Error {
         GateError::Untrusted(refusal) => refusal.untrusted.into(),
         error @ (GateError::Policy { .. }
         | GateError::Switch { .. }
-        | GateError::Refused { .. }) => io::Error::other(error.to_string()).into(),
+        | GateError::Refused { .. }
+        | GateError::Signature { .. }) => io::Error::other(error.to_string()).into(),
     }
 }

@@ -4,6 +4,7 @@ use nopickle_formats::{Error as ModelError, Location};
 
 use crate::open::Refusal;
 use crate::policy::SWITCH;
+use crate::signing::Refused;
 
 /// Why a model is not opened.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,14 @@ pub enum Error {
     Refused {
         /// Which model, which rule, and the way out.
         what: String,
+    },
+    /// A key of the policy signed the model, and it is not what was signed.
+    #[error("'{model}' is not what a key of the policy signed: {refused}")]
+    Signature {
+        /// The folder.
+        model: String,
+        /// All that is not as it was signed.
+        refused: Refused,
     },
     /// The policy refuses names: all of them, with what would grant them.
     #[error("{0}")]

@@ -14,13 +14,15 @@ use nopickle_formats::archive::{self, Archive, EntryKind, Folder, Source};
 use nopickle_formats::mlflow::{FLAVORS, MLMODEL, MlModel, Payload};
 use nopickle_formats::skops::{self, ArrayPlan};
 use nopickle_formats::{
-    Error as ModelError, Format, Graph, Limits, Location, Node, Role, SNIFFED, Untrusted, lightgbm,
+    Error as ModelError, FORMATS, Format, Graph, Limits, Location, Node, Role, SNIFFED, Untrusted,
+    catboost, lightgbm, xgboost,
 };
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use crate::error::Error;
 use crate::policy::{Code, Policy, Rule, entry_lines};
+use crate::signing::{self, Options, PublicKey, Reason, Refused, SIGNATURE, Why};
 
 /// A name of code that a model asks for, and the decision on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,8 +137,10 @@ impl fmt::Display for Refusal {
 pub enum Content<'a> {
     /// A skops file: every name was decided; the values are verified when the arrays are read.
     Skops(Box<(Archive<'a>, ArrayPlan<'a>)>),
-    /// A booster's text, verified and written again.
+    /// A text of LightGBM, verified and written again.
     Booster(String),
+    /// A model's own file of CatBoost or XGBoost, every byte of which was read and verified.
+    Bytes(Vec<u8>),
     /// A pickle, which the policy allows: the file, open.
     Pickle(File),
 }
@@ -156,10 +160,15 @@ pub enum CodeRule {
 pub struct Opened<'a> {
     /// What stands in it.
     pub content: Content<'a>,
-    /// `skops`, `lightgbm`, `pickle`, `cloudpickle`.
+    /// `skops`, `lightgbm`, `catboost`, `xgboost`, `pickle`, `cloudpickle`.
     pub format: String,
     /// The path of the model's data in its folder; of a file its name.
     pub entry: String,
+    /// The class of the model, where its flavor says one: a name that the reader of `MLmodel` took from a table of the
+    /// flavor's own, or that the flavor does not import.
+    pub class: Option<String>,
+    /// The id of the policy's key that signed the folder.
+    pub signed_by: Option<String>,
     /// The policy, with what the model asked for.
     pub policy: Policy,
     /// The names that the policy granted because the model asked for them.
@@ -204,7 +213,7 @@ impl Opened<'_> {
     pub fn asked(&self) -> Vec<Asked> {
         match &self.content {
             Content::Skops(skops) => asked(skops.1.graph(), &self.policy),
-            Content::Booster(_) | Content::Pickle(_) => Vec::new(),
+            Content::Booster(_) | Content::Bytes(_) | Content::Pickle(_) => Vec::new(),
         }
     }
 }
@@ -245,6 +254,8 @@ pub fn open_skops<'a>(
         content,
         format: "skops".to_owned(),
         entry: name.unwrap_or_default().to_owned(),
+        class: None,
+        signed_by: None,
         policy,
         granted: Vec::new(),
         code: CodeRule::None,
@@ -277,7 +288,7 @@ pub enum What<'w> {
     Entry {
         /// The path in the folder.
         entry: &'w str,
-        /// `skops`, `lightgbm`, `pickle` or `cloudpickle`.
+        /// As [`Opened::format`].
         format: &'w str,
         /// Names that the model asks for.
         requested: &'w [String],
@@ -295,14 +306,19 @@ fn flavor_of(model: &MlModel) -> Option<&'static str> {
 
 /// Opens a model folder.
 ///
+/// Where the policy has keys and the folder a signature, the signature is verified before anything else is read. A folder
+/// that one of the keys signed gets the classes that it asks for, and its code is pinned by the signature.
+///
 /// # Errors
-/// [`Error::Refused`] for a pickle that the policy does not allow; [`Error::Untrusted`] with every name that it refuses;
-/// those of the formats, of `MLmodel` and of the folder.
+/// [`Error::Refused`] for a pickle that the policy does not allow, and for a folder that is not what a key of the policy
+/// signed; [`Error::Untrusted`] with every name that it refuses; those of the formats, of `MLmodel` and of the folder.
 pub fn open_folder(path: &Path, what: &What<'_>, policy: Policy) -> Result<Opened<'static>, Error> {
     let mut policy = policy;
     let mut limits = policy.limits().clone();
     let given = Folder::open(path)?;
-    let (copy, digests) = if policy.digests().next().is_some() {
+    let has_signature =
+        policy.keys().next().is_some() && given.kind(SIGNATURE)? == Some(EntryKind::File);
+    let (copy, digests) = if has_signature || policy.digests().next().is_some() {
         let (copy, digests) = private_copy(&given, &mut limits)?;
         for (name, digest) in &digests {
             held(&policy, name, digest)?;
@@ -314,6 +330,10 @@ pub fn open_folder(path: &Path, what: &What<'_>, policy: Policy) -> Result<Opene
     let folder = match &copy {
         Some(copy) => Folder::open(copy.path())?,
         None => given,
+    };
+    let signed = match &copy {
+        Some(copy) if has_signature => signed_by(copy.path(), path, &policy)?,
+        _ => None,
     };
     let mut open = Vec::new();
     let payload = match what {
@@ -343,20 +363,84 @@ pub fn open_folder(path: &Path, what: &What<'_>, policy: Policy) -> Result<Opene
         .format
         .clone()
         .unwrap_or_else(|| "pickle".to_owned());
+    readable(&entry, &format)?;
     let mut file = folder.file(&entry)?;
     agree(&entry, &format, &mut file)?;
-    let code = code_rule(&folder, &payload, &policy, digests.as_ref(), &mut limits)?;
+    if let Some(signed) = &signed {
+        // A signature says nothing of what stands in `.git` and its like.
+        for name in [MLMODEL, &entry] {
+            if !signed.files.contains(name) {
+                return Err(Error::Signature {
+                    model: path.display().to_string(),
+                    refused: Refused {
+                        reasons: vec![Reason {
+                            file: name.to_owned(),
+                            why: Why::Added,
+                        }],
+                    },
+                });
+            }
+        }
+    }
+    let pins = match (&signed, &digests) {
+        (Some(signed), _) => Pins::Signed(&signed.files),
+        (_, Some(digests)) => Pins::Digests(digests),
+        _ => Pins::None,
+    };
+    let code = code_rule(&folder, &payload, &policy, &pins, &mut limits)?;
     let granted = match format.as_str() {
-        "skops" => policy.request(&payload.trusted_types, None),
+        "skops" => {
+            let place = signed.as_ref().map(|signed| signed.place.clone());
+            policy.request(&payload.trusted_types, place)
+        }
         _ => Vec::new(),
     };
     open.push((entry.clone(), Source::File(file.try_clone()?)));
-    let content = match format.as_str() {
-        "skops" => skops_content(Source::File(file), &policy)?,
+    let content = content_of(file, &format, &entry, path, &policy, &limits)?;
+    Ok(Opened {
+        content,
+        format,
+        entry,
+        class: payload.class,
+        signed_by: signed.map(|signed| signed.key),
+        policy,
+        granted,
+        code,
+        files: digests.map_or(Files::Open(open), Files::Hashed),
+        copy,
+    })
+}
+
+/// What stands in the data of a model folder, the values of a booster verified.
+fn content_of(
+    file: File,
+    format: &str,
+    entry: &str,
+    path: &Path,
+    policy: &Policy,
+    limits: &Limits,
+) -> Result<Content<'static>, Error> {
+    Ok(match format {
+        "skops" => skops_content(Source::File(file), policy)?,
         "lightgbm" => {
             let source = Source::File(file);
             let bytes = source.read(limits.booster_bytes, "bytes of a booster's text")?;
-            Content::Booster(lightgbm::read(&bytes, &entry, &limits)?.write())
+            Content::Booster(lightgbm::read(&bytes, entry, limits)?.write())
+        }
+        "catboost" => {
+            let source = Source::File(file);
+            let bytes = source.read(limits.booster_bytes, "bytes of a CatBoost model")?;
+            catboost::read(&bytes, entry, limits)?;
+            Content::Bytes(bytes.into_owned())
+        }
+        "xgboost" => {
+            let source = Source::File(file);
+            let bytes = source.read(limits.booster_bytes, "bytes of a booster")?;
+            xgboost::read(&bytes, entry, limits)?;
+            Content::Bytes(bytes.into_owned())
+        }
+        other if !PICKLED.contains(&other) => {
+            return Err(unsupported(entry, other));
         }
         _ => {
             if let Some(why) = policy.pickle_refused_by() {
@@ -364,22 +448,12 @@ pub fn open_folder(path: &Path, what: &What<'_>, policy: Policy) -> Result<Opene
                     what: format!(
                         "'{}' is a pickle, and {why}: loading it can run any code that its author wrote. Log the model \
                          again with serialization_format='skops', or allow pickles if you trust its author",
-                        path.join(&entry).display()
+                        path.join(entry).display()
                     ),
                 });
             }
             Content::Pickle(file)
         }
-    };
-    Ok(Opened {
-        content,
-        format,
-        entry,
-        policy,
-        granted,
-        code,
-        files: digests.map_or(Files::Open(open), Files::Hashed),
-        copy,
     })
 }
 
@@ -391,12 +465,86 @@ fn malformed(entry: &str, what: &'static str) -> Error {
     })
 }
 
+/// Refuses a format that nothing here reads.
+fn readable(entry: &str, format: &str) -> Result<(), Error> {
+    if PICKLED.contains(&format) || FORMATS.iter().any(|row| row.name == format) {
+        return Ok(());
+    }
+    Err(unsupported(entry, format))
+}
+
+fn unsupported(entry: &str, format: &str) -> Error {
+    Error::Model(ModelError::Unsupported {
+        at: Location::entry(entry),
+        what: "format of a model",
+        name: format.to_owned(),
+    })
+}
+
+/// What a key of the policy signed.
+struct Signed {
+    /// The id of the key.
+    key: String,
+    /// The place of its entry.
+    place: String,
+    /// The files that it signed.
+    files: BTreeSet<String>,
+}
+
+/// By which key of the policy a folder is signed; `None` where it is by another key, which grants nothing. `given` is the
+/// folder whose private copy `copy` is.
+fn signed_by(copy: &Path, given: &Path, policy: &Policy) -> Result<Option<Signed>, Error> {
+    let mut keys = Vec::new();
+    let mut places = Vec::new();
+    for entry in policy.keys() {
+        let place = entry.place();
+        keys.push(
+            PublicKey::from_pem(&entry.what, &place)
+                .map_err(|error| Error::policy(Location::entry(&place), error.to_string()))?,
+        );
+        places.push(place);
+    }
+    let refused = match signing::verify(copy, &keys, &mut Options::default()) {
+        Ok(verified) => {
+            let place = keys
+                .iter()
+                .zip(&places)
+                .find(|(key, _)| key.id() == verified.key)
+                .map(|(_, place)| place.clone());
+            return Ok(Some(Signed {
+                key: verified.key,
+                place: place.unwrap_or_default(),
+                files: verified.digests.into_keys().collect(),
+            }));
+        }
+        Err(signing::Error::Read(error)) => return Err(error.into()),
+        Err(signing::Error::Key { at, what }) => {
+            return Err(Error::policy(Location::entry(&at), what));
+        }
+        Err(signing::Error::Refused(refused)) => refused,
+    };
+    if refused
+        .reasons
+        .iter()
+        .all(|reason| reason.why == Why::OtherKey)
+    {
+        return Ok(None);
+    }
+    Err(Error::Signature {
+        model: given.display().to_string(),
+        refused,
+    })
+}
+
+/// Formats that Python's unpickler reads.
+const PICKLED: &[&str] = &["cloudpickle", "pickle"];
+
 /// Endings of names that pickles have.
 const PICKLES: &[&str] = &["joblib", "pickle", "pkl"];
 
 /// Refuses a file whose name, or whose content, is of another format than the one that `MLmodel` says.
 fn agree(entry: &str, format: &str, file: &mut File) -> Result<(), Error> {
-    let is_pickle = matches!(format, "pickle" | "cloudpickle");
+    let is_pickle = PICKLED.contains(&format);
     let ending = Path::new(entry)
         .extension()
         .and_then(|ending| ending.to_str())
@@ -426,12 +574,22 @@ fn agree(entry: &str, format: &str, file: &mut File) -> Result<(), Error> {
     Ok(())
 }
 
+/// By what the files of a folder are pinned.
+enum Pins<'d> {
+    /// By nothing.
+    None,
+    /// By digests of the policy, where they are those of the files.
+    Digests(&'d BTreeMap<String, String>),
+    /// By the signature of a key of the policy, which covers these files.
+    Signed(&'d BTreeSet<String>),
+}
+
 /// Whether the code of a model is used.
 fn code_rule(
     folder: &Folder,
     payload: &Payload,
     policy: &Policy,
-    digests: Option<&BTreeMap<String, String>>,
+    pins: &Pins<'_>,
     limits: &mut Limits,
 ) -> Result<CodeRule, Error> {
     let Some(code) = &payload.code else {
@@ -448,24 +606,29 @@ fn code_rule(
         return Ok(CodeRule::Reach(folder.path().join(code)));
     }
     let nothing = BTreeMap::new();
-    let digests = digests.unwrap_or(&nothing);
+    let digests = match pins {
+        Pins::Digests(digests) => digests,
+        Pins::Signed(_) | Pins::None => &nothing,
+    };
     for file in folder.files(code, limits)? {
         let digest = digests.get(&file.name);
-        let pinned = policy.digests().any(|known| {
-            Some(&known.what.sha256) == digest
-                && known
-                    .what
-                    .path
-                    .as_ref()
-                    .is_none_or(|path| *path == file.name)
-        });
+        let is_signed = matches!(pins, Pins::Signed(files) if files.contains(&file.name));
+        let pinned = is_signed
+            || policy.digests().any(|known| {
+                Some(&known.what.sha256) == digest
+                    && known
+                        .what
+                        .path
+                        .as_ref()
+                        .is_none_or(|path| *path == file.name)
+            });
         if !pinned {
             let why = match policy.pickle_refused_by() {
                 Some(why) if policy.code() == Code::Allow => why,
                 _ => "the policy says code = \"pinned\"".to_owned(),
             };
             return refused(format!(
-                "{why}, and no digest of the policy is that of {}",
+                "{why}, and neither a digest nor a key of the policy pins {}",
                 file.name
             ));
         }
@@ -575,6 +738,11 @@ pub fn explain(path: &Path, policy: &Policy) -> Result<Explained, Error> {
     };
     let file = if path.is_dir() {
         let folder = Folder::open(path)?;
+        let has_keys = policy.keys().next().is_some();
+        let signed = match folder.kind(SIGNATURE)? {
+            Some(EntryKind::File) if has_keys => signed_by(path, path, &policy)?,
+            _ => None,
+        };
         let model = MlModel::open(&folder, &mut limits)?;
         let flavor = flavor_of(&model).unwrap_or("python_function");
         let payload = model.payload(&folder, flavor, &mut limits)?;
@@ -586,6 +754,7 @@ pub fn explain(path: &Path, policy: &Policy) -> Result<Explained, Error> {
             .format
             .clone()
             .unwrap_or_else(|| "pickle".to_owned());
+        readable(&entry, &explained.format)?;
         let mut file = folder.file(&entry)?;
         agree(&entry, &explained.format, &mut file)?;
         if let Some(code) = &payload.code {
@@ -596,11 +765,14 @@ pub fn explain(path: &Path, policy: &Policy) -> Result<Explained, Error> {
                     .code_digests
                     .insert(file.name, hex(&Sha256::digest(&bytes)));
             }
-            let digests = Some(&explained.code_digests);
-            let rule = code_rule(&folder, &payload, &policy, digests, &mut limits)?;
+            let pins = match &signed {
+                Some(signed) => Pins::Signed(&signed.files),
+                None => Pins::Digests(&explained.code_digests),
+            };
+            let rule = code_rule(&folder, &payload, &policy, &pins, &mut limits)?;
             explained.code = Some((code.clone(), rule));
         }
-        policy.request(&payload.trusted_types, None);
+        policy.request(&payload.trusted_types, signed.map(|signed| signed.place));
         explained.entry = Some(entry);
         file
     } else {
@@ -630,6 +802,20 @@ pub fn explain(path: &Path, policy: &Policy) -> Result<Explained, Error> {
             let bytes = source.read(limits.booster_bytes, "bytes of a booster's text")?;
             let name = explained.entry.clone().unwrap_or_default();
             lightgbm::read(&bytes, &name, &limits)?;
+        }
+        "catboost" => {
+            let source = Source::File(file);
+            let bytes = source.read(limits.booster_bytes, "bytes of a CatBoost model")?;
+            catboost::read(&bytes, explained.entry.as_deref().unwrap_or(""), &limits)?;
+        }
+        "xgboost" => {
+            let source = Source::File(file);
+            let bytes = source.read(limits.booster_bytes, "bytes of a booster")?;
+            xgboost::read(&bytes, explained.entry.as_deref().unwrap_or(""), &limits)?;
+        }
+        other if !PICKLED.contains(&other) => {
+            let entry = explained.entry.as_deref().unwrap_or("");
+            return Err(unsupported(entry, other));
         }
         _ => explained.pickle = policy.pickle_refused_by(),
     }

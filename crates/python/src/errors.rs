@@ -47,6 +47,10 @@ pub(crate) fn raise_gate(py: Python<'_>, error: GateError, argument: &str) -> Py
     match error {
         GateError::Policy { .. } => exception(py, "PolicyError", error.to_string()),
         GateError::Switch { .. } | GateError::Refused { .. } => invalid(py, &error.to_string()),
+        GateError::Signature { ref refused, .. } => {
+            let message = format!("{error}\nhint: {}", refused.hint());
+            exception(py, "UnverifiedModelError", message)
+        }
         GateError::Untrusted(refusal) => raise_refusal(py, &refusal, argument),
         GateError::Model(error) => raise(py, error),
     }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use nopickle_gate::{CodeRule, Content, Opened, What, open_folder, policy};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyByteArray;
 
 use crate::errors::raise_gate;
 use crate::policy::{PolicyArgument, effective};
@@ -34,7 +35,7 @@ fn taken() -> PyErr {
 
 #[pymethods]
 impl PyOpened {
-    /// `skops`, `lightgbm`, `pickle` or `cloudpickle`.
+    /// `skops`, `lightgbm`, `catboost`, `xgboost`, `pickle` or `cloudpickle`.
     #[getter]
     fn format(&self) -> PyResult<String> {
         self.inner(|opened| Ok(opened.format.clone()))
@@ -44,6 +45,18 @@ impl PyOpened {
     #[getter]
     fn entry(&self) -> PyResult<String> {
         self.inner(|opened| Ok(opened.entry.clone()))
+    }
+
+    /// The class of the model, where its flavor says one.
+    #[getter]
+    fn model_class(&self) -> PyResult<Option<String>> {
+        self.inner(|opened| Ok(opened.class.clone()))
+    }
+
+    /// The id of the policy's key that signed the folder; `None` where none did.
+    #[getter]
+    fn signed_by(&self) -> PyResult<Option<String>> {
+        self.inner(|opened| Ok(opened.signed_by.clone()))
     }
 
     /// The names that are granted because the model asks for them.
@@ -94,7 +107,7 @@ impl PyOpened {
         Ok(asked.into_iter().map(row).collect())
     }
 
-    /// The object of a skops file, the text of a booster, or the descriptor of a pickle, which the caller closes.
+    /// The object of a skops file, the text of a booster, the bytes of a model of CatBoost or XGBoost, or the descriptor of a pickle, which the caller closes.
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let opened = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let opened = opened.ok_or_else(taken)?;
@@ -102,6 +115,7 @@ impl PyOpened {
         match opened.content {
             Content::Skops(skops) => build(py, *skops, &names),
             Content::Booster(text) => Ok(text.into_pyobject(py)?.into_any()),
+            Content::Bytes(bytes) => Ok(PyByteArray::new(py, &bytes).into_any()),
             Content::Pickle(file) => Ok(file.into_raw_fd().into_pyobject(py)?.into_any()),
         }
     }

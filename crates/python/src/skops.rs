@@ -96,7 +96,9 @@ pub(crate) fn skops_load<'py>(
     let names = opened.policy.to_names();
     match opened.content {
         Content::Skops(skops) => build(py, *skops, &names),
-        Content::Booster(_) | Content::Pickle(_) => Err(PyValueError::new_err("not a skops file")),
+        Content::Booster(_) | Content::Bytes(_) | Content::Pickle(_) => {
+            Err(PyValueError::new_err("not a skops file"))
+        }
     }
 }
 

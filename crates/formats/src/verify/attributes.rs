@@ -141,7 +141,7 @@ pub(super) fn refuse_names(estimator: Value<'_>, names: &[&str]) -> Result<(), R
 #[cfg(test)]
 pub(super) mod given {
     use crate::dtype::DType;
-    use crate::graph::{Graph, Node, NodeId};
+    use crate::graph::{ArrayId, Graph, Node, NodeId};
     use crate::npy::Header;
     use crate::verify::{Arrays, Refusal, Value, Verify};
 
@@ -279,6 +279,22 @@ pub(super) mod given {
     }
 
     impl Building {
+        fn memory(&mut self, dtype: &DType, shape: Vec<usize>, bytes: &[u8]) -> ArrayId {
+            self.headers.push(Header {
+                dtype: std::sync::Arc::new(dtype.clone()),
+                shape,
+                fortran: false,
+                data_offset: 0,
+                data_bytes: bytes.len(),
+            });
+            self.bytes.push(bytes.to_vec());
+            self.graph.push_memory_array().unwrap()
+        }
+
+        fn raw(&mut self, bytes: &[u8]) -> ArrayId {
+            self.memory(&DType::parse("|u1").unwrap(), vec![bytes.len()], bytes)
+        }
+
         fn add(&mut self, given: &Given) -> NodeId {
             let id = self.graph.push(Node::Pending, 0).unwrap();
             let node = match given {
@@ -288,42 +304,12 @@ pub(super) mod given {
                 Given::Float(value) => Node::Float(*value),
                 Given::Str(text) => Node::Str(self.graph.push_text(text).unwrap()),
                 Given::Global(name) => Node::Global(self.class(name)),
-                Given::Array(dtype, shape, bytes) => {
-                    self.headers.push(Header {
-                        dtype: std::sync::Arc::new(dtype.clone()),
-                        shape: shape.clone(),
-                        fortran: false,
-                        data_offset: 0,
-                        data_bytes: bytes.len(),
-                    });
-                    self.bytes.push(bytes.clone());
-                    Node::Array(
-                        self.class("numpy.ndarray"),
-                        self.graph.push_memory_array().unwrap(),
-                    )
-                }
-                Given::ByteArray(bytes) => {
-                    self.headers.push(Header {
-                        dtype: std::sync::Arc::new(DType::parse("|u1").unwrap()),
-                        shape: vec![bytes.len()],
-                        fortran: false,
-                        data_offset: 0,
-                        data_bytes: bytes.len(),
-                    });
-                    self.bytes.push(bytes.clone());
-                    Node::ByteArray(self.graph.push_memory_array().unwrap())
-                }
-                Given::Bytes(bytes) => {
-                    self.headers.push(Header {
-                        dtype: std::sync::Arc::new(DType::parse("|u1").unwrap()),
-                        shape: vec![bytes.len()],
-                        fortran: false,
-                        data_offset: 0,
-                        data_bytes: bytes.len(),
-                    });
-                    self.bytes.push(bytes.clone());
-                    Node::Bytes(self.graph.push_memory_array().unwrap())
-                }
+                Given::Array(dtype, shape, bytes) => Node::Array(
+                    self.class("numpy.ndarray"),
+                    self.memory(dtype, shape.clone(), bytes),
+                ),
+                Given::ByteArray(bytes) => Node::ByteArray(self.raw(bytes)),
+                Given::Bytes(bytes) => Node::Bytes(self.raw(bytes)),
                 Given::Tuple(items) => {
                     let children: Vec<NodeId> = items.iter().map(|item| self.add(item)).collect();
                     Node::Tuple(
