@@ -166,7 +166,7 @@ def catboosts():
     folder.mkdir(parents=True)
     signature = infer_signature(X, model.predict(X))
     mlflow.catboost.save_model(model, str(folder / "model"), signature=signature)
-    finish(folder, folder / "model", "cbm", ["catboost.core.CatBoostClassifier"])
+    finish(folder, folder / "model", "catboost", ["catboost.core.CatBoostClassifier"])
 
 
 def main():
