@@ -1484,6 +1484,7 @@ def prepare(options):
                     skipped[name] = f"the unchanged object raises {problems}"
                 else:
                     subjects.append(Subject(name, files, inputs, [None] * len(files)))
+        return subjects, skipped
     if options.kind == "catboost":
         for name, make in catboost_models.specimens():
             if not options.estimators or any(re.fullmatch(at, name) for at in options.estimators):
