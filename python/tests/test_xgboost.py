@@ -306,9 +306,7 @@ def test_a_file_that_the_installed_xgboost_does_not_read_is_unsupported(tmp_path
         raise xgboost.core.XGBoostError("too new")
 
     monkeypatch.setattr(xgboost.XGBClassifier, "load_model", load_model)
-    with pytest.raises(
-        UnsupportedModelError, match=r"model\.ubj: XGBoost \S+ does not read .*too new"
-    ):
+    with pytest.raises(UnsupportedModelError, match=r"^XGBoost \S+ does not read .*too new"):
         flavor.load_model(str(tmp_path / "model"))
 
 
