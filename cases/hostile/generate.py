@@ -26,6 +26,7 @@ from makers import (
     graphs,
     neighbours,
     npys,
+    parameters,
     parts,
     trees,
     vectors,
@@ -33,7 +34,18 @@ from makers import (
 )
 
 HERE = Path(__file__).parent
-MAKERS = (zips, npys, graphs, trees, neighbours, containers, vectors, estimators, generators)
+MAKERS = (
+    zips,
+    npys,
+    graphs,
+    trees,
+    neighbours,
+    containers,
+    vectors,
+    estimators,
+    generators,
+    parameters,
+)
 
 
 def expected():

@@ -7,6 +7,7 @@ mod json;
 mod load;
 mod loaders;
 mod look;
+mod memory;
 mod read;
 mod stock;
 mod write;

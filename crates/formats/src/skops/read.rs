@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::json::{Cursor, Number, Scalar};
 use super::loaders::{COMMON, Content, Field, Loader, Part, Row, loader};
+use super::memory;
 use crate::archive::Archive;
 use crate::error::{Error, Location};
 use crate::graph::{GlobalId, Graph, Mark, Node, NodeId, Role, Stored};
@@ -61,7 +62,7 @@ pub fn read(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Graph, Err
         bare_function: false,
         old_function: false,
     };
-    let graph = reader.run()?;
+    let mut graph = reader.run()?;
     if let Some(node) = graph.unbuildable_cycle() {
         let at = Location::byte(SCHEMA, graph.place(node));
         return Err(Error::malformed(
@@ -70,6 +71,7 @@ pub fn read(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Graph, Err
             "a cycle passes through no object and no container",
         ));
     }
+    memory::refer(&mut graph).ok_or_else(full)?;
     Ok(graph)
 }
 

@@ -24,6 +24,7 @@ mod linear_losses;
 mod linear_models;
 mod neighbors_estimators;
 mod one_vs_rest;
+mod parameters;
 mod quantile_forest;
 mod random;
 mod regex;
@@ -601,12 +602,12 @@ pub(crate) fn verify(graph: &Graph, arrays: Arrays<'_>) -> Result<(), Error> {
         arrays::verify(graph, arrays, id).map_err(|refusal| unverified(graph, id, refusal))?;
         let object = Value::new(graph, arrays, id);
         calls::scalar(object).map_err(|refusal| unverified(graph, id, refusal))?;
-        let Some(Some(row)) = rows.get(class.index()) else {
-            continue;
-        };
-        attributes::refuse_other_arrays(object)
-            .and_then(|()| row(object))
-            .map_err(|refusal| unverified(graph, id, refusal))?;
+        if let Some(Some(row)) = rows.get(class.index()) {
+            attributes::refuse_other_arrays(object)
+                .and_then(|()| row(object))
+                .map_err(|refusal| unverified(graph, id, refusal))?;
+        }
+        parameters::verify(object).map_err(|refusal| unverified(graph, id, refusal))?;
     }
     holders::verify(graph, arrays).map_err(|refusal| unverified(graph, refusal.node, refusal))
 }

@@ -1,5 +1,6 @@
 //! Regular expressions in parameters: those whose matching can take exponential time.
 
+use super::attributes::string;
 use super::{Refusal, Value};
 
 /// Letters of a pattern; scikit-learn's own has 13.
@@ -14,10 +15,39 @@ const LONGEST: usize = 1000;
 ///   unless it is one and the group starts with a letter that is none of those that it matches, as `-` in
 ///   `\w+(?:-\w+)*`.
 pub(super) fn verify(pattern: Value<'_>) -> Result<(), Refusal> {
-    match pattern.text().and_then(explodes) {
-        Some(what) => Err(pattern.refuse(what)),
-        None => Ok(()),
+    let found = explodes_in(pattern).map(|why| match why {
+        Why::Repeats => "token_pattern repeats what repeats itself",
+        Why::Long => "token_pattern is longer than 1000 letters",
+        Why::Other => "token_pattern is no text",
+    });
+    found.map_or(Ok(()), |what| Err(pattern.refuse(what)))
+}
+
+/// The same of `pattern` of `make_column_selector` (`compose/_column_transformer.py`), which pandas looks for in the name of
+/// each column when a `ColumnTransformer` is fitted.
+pub(super) fn verify_selector(pattern: Value<'_>) -> Result<(), Refusal> {
+    let found = explodes_in(pattern).map(|why| match why {
+        Why::Repeats => "pattern of make_column_selector repeats what repeats itself",
+        Why::Long => "pattern of make_column_selector is longer than 1000 letters",
+        Why::Other => "pattern of make_column_selector is no text",
+    });
+    found.map_or(Ok(()), |what| Err(pattern.refuse(what)))
+}
+
+/// Why a pattern is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Repeats,
+    Long,
+    /// Neither `None` nor a text that can be read here.
+    Other,
+}
+
+fn explodes_in(pattern: Value<'_>) -> Option<Why> {
+    if pattern.is_none() {
+        return None;
     }
+    string(pattern).map_or(Some(Why::Other), |text| explodes(&text))
 }
 
 /// What a pattern has read of a group, or of itself.
@@ -55,11 +85,10 @@ impl Item {
 }
 
 /// Why the matching of a pattern may take exponential time.
-fn explodes(pattern: &str) -> Option<&'static str> {
-    const NESTED: &str = "token_pattern repeats what repeats itself";
+fn explodes(pattern: &str) -> Option<Why> {
     let letters: Vec<char> = pattern.chars().take(LONGEST.saturating_add(1)).collect();
     if letters.len() > LONGEST {
-        return Some("token_pattern is longer than 1000 letters");
+        return Some(Why::Long);
     }
     let mut at = 0_usize;
     let mut open = vec![Group::default()];
@@ -110,7 +139,7 @@ fn explodes(pattern: &str) -> Option<&'static str> {
         if let Some(group) = group {
             let separated = group.first.is_some() && !group.clashes && group.repeats == 1;
             if times.more_than_once && (group.alternatives || (group.repeats > 0 && !separated)) {
-                return Some(NESTED);
+                return Some(Why::Repeats);
             }
             let inside = group.repeats.saturating_add(usize::from(times.varies));
             parent.repeats = parent.repeats.saturating_add(inside);
