@@ -1,8 +1,13 @@
 """Breaks each check of `.ci/mutations.toml` once, and says which of them no test missed.
 
-    .ci/run mutation [WORD...]      rows whose check holds one of the words; all without
+    .ci/run mutation                every row
+    .ci/mutation.py [WORD...]       rows whose check holds one of the words
 
-The tree must be clean; every file is put back, whatever happens. The exit status is 1 where a broken check went unseen.
+The tests of the rows have to pass before anything is broken. The tree must be clean; every file is put back, whatever
+happens. The exit status is 1 where a broken check went unseen.
+
+A row builds and runs its own test target and no other. `nopickle-formats` is built without the optimization that
+`cargo test` gives it: that would take longer than its tests.
 """
 
 from __future__ import annotations
@@ -11,10 +16,15 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 import tomllib
 
 ROOT = pathlib.Path(__file__).parents[1]
+CARGO = ["cargo", "test", "--quiet", "--locked"]
+UNOPTIMIZED = ["--config", "profile.dev.package.nopickle-formats.opt-level=0"]
+NO_TESTS = 5
+"""What pytest ends with where it found none."""
 
 
 def command(test: list[str]) -> list[str]:
@@ -22,27 +32,54 @@ def command(test: list[str]) -> list[str]:
     kind, *rest = test
     if kind == "crate":
         package, *which = rest
-        target = [*which[:1], *([which[1]] if which[0] == "--test" else [])]
-        return [
-            "cargo",
-            "test",
-            "--quiet",
-            "--locked",
-            "-p",
-            package,
-            *target,
-            *which[len(target) :],
-        ]
+        return [*CARGO, *UNOPTIMIZED, "-p", package, *which]
     python = os.path.join(os.environ.get("VENV", ".venv"), "bin", "python")
     return [python, "-m", "pytest", "-q", "-x", *rest]
 
 
 def run(test: list[str]) -> tuple[int, str]:
-    """The exit status of a test, and its last words."""
+    """The exit status of a test, and its words."""
     done = subprocess.run(
-        command(test), cwd=ROOT, capture_output=True, text=True, check=False, timeout=1800
+        command(test),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1800,
+        env={"CARGO_PROFILE_DEV_DEBUG": "0", **os.environ},
     )
-    return done.returncode, (done.stdout + done.stderr)[-2000:]
+    return done.returncode, done.stdout + done.stderr
+
+
+def tests_pass(rows: list[dict]) -> bool:
+    """Whether each test of the rows passes, and runs something, while nothing is broken."""
+    fine = True
+    for test in sorted({tuple(row["test"]) for row in rows}):
+        status, words = run(list(test))
+        if status != 0 or (test[0] == "crate" and "test result: ok. 0 passed" in words):
+            print(
+                f"no pass before anything is broken: {' '.join(test)}\n{words[-2000:]}", flush=True
+            )
+            fine = False
+    return fine
+
+
+def break_one(row: dict) -> str:
+    """What became of a row: `seen`, or another word."""
+    file = ROOT / row["file"]
+    text = file.read_text()
+    if text.count(row["search"]) != 1:
+        return "STALE"
+    try:
+        file.write_text(text.replace(row["search"], row["becomes"]))
+        status, words = run(row["test"])
+    finally:
+        file.write_text(text)
+    # A change that does not compile shows nothing.
+    if "could not compile" in words:
+        print(words[-2000:])
+        return "NOT BUILT"
+    return "seen" if status not in (0, NO_TESTS) else "SURVIVED"
 
 
 def main() -> int:
@@ -50,30 +87,18 @@ def main() -> int:
     rows = tomllib.loads((ROOT / ".ci/mutations.toml").read_text())["mutations"]
     words = sys.argv[1:]
     rows = [row for row in rows if not words or any(word in row["check"] for word in words)]
-    survivors = []
+    start = time.monotonic()
+    if not tests_pass(rows):
+        return 1
+    print(f"{time.monotonic() - start:5.0f} s  the tests pass", flush=True)
+    seen = 0
     for row in rows:
-        file = ROOT / row["file"]
-        text = file.read_text()
-        if text.count(row["search"]) != 1:
-            print(f"stale     {row['check']}: its text stands {text.count(row['search'])} times")
-            survivors.append(row)
-            continue
-        try:
-            file.write_text(text.replace(row["search"], row["becomes"]))
-            status, words_of_it = run(row["test"])
-        finally:
-            file.write_text(text)
-        # A change that does not compile shows nothing.
-        compiled = "could not compile" not in words_of_it
-        seen = status != 0 and compiled
-        state = "seen" if seen else "SURVIVED" if compiled else "NOT BUILT"
-        print(f"{state:9} {row['check']}", flush=True)
-        if not seen:
-            survivors.append(row)
-            if not compiled:
-                print(words_of_it)
-    print(f"{len(rows)} checks were broken, {len(rows) - len(survivors)} times a test failed")
-    return 1 if survivors else 0
+        start = time.monotonic()
+        state = break_one(row)
+        seen += state == "seen"
+        print(f"{time.monotonic() - start:5.0f} s  {state:9} {row['check']}", flush=True)
+    print(f"{len(rows)} checks were broken, {seen} times a test failed")
+    return 0 if seen == len(rows) else 1
 
 
 if __name__ == "__main__":
