@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import logging
 import os
 import shutil
-import sys
 from typing import TYPE_CHECKING, Any
 
-from nopickle import _rust
+from nopickle import _code, _rust
 from nopickle.exceptions import UntrustedTypesError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from types import ModuleType
+    from collections.abc import Iterable, Iterator
 
 _logger = logging.getLogger("nopickle")
 
@@ -47,7 +42,7 @@ def opened(uri: str, dst_path: str | None) -> Iterator[str]:
     """Give the local folder of a model that a path or URI names.
 
     What was downloaded to a temporary folder is removed at the end; at the end of the process where
-    code of it is in reach of imports.
+    code of it is used.
     """
     from nopickle.artifacts import _fetch_folder
 
@@ -56,8 +51,7 @@ def opened(uri: str, dst_path: str | None) -> Iterator[str]:
         yield folder
     finally:
         if temporary is not None:
-            real = os.path.realpath(temporary)
-            if any(code.startswith(real + os.sep) for code in _finder.folders):
+            if _code.stands_in(temporary):
                 atexit.register(shutil.rmtree, temporary, ignore_errors=True)
             else:
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -125,22 +119,24 @@ def _load(folder: str, opened: _rust.Opened) -> Any:
         )
     if opened.code_refused is not None:
         _logger.warning("The code of the model '%s' is not used: %s", folder, opened.code_refused)
+    code = None
     if opened.code is not None:
-        code = opened.code
-        kept = opened.keep()
-        if kept is not None:
+        place, digest, sources = opened.code
+        code = _code.bring(os.fspath(place), digest, sources)
+        if code.folder == os.path.realpath(place) and (kept := opened.keep()) is not None:
             atexit.register(shutil.rmtree, kept, ignore_errors=True)
-        _reach(os.fspath(code))
     if opened.format not in ("pickle", "cloudpickle"):
-        return opened.take()
-    return _unpickle(os.path.join(folder, opened.entry), opened.format, opened.take())
+        return opened.take() if code is None else opened.take(code.package, code.modules)
+    return _unpickle(os.path.join(folder, opened.entry), opened.format, opened.take(), code)
 
 
 def _with_hint(error: UntrustedTypesError) -> UntrustedTypesError:
     return UntrustedTypesError(error.names, error._message, "skops_trusted_types")
 
 
-def _unpickle(path: str, serialization_format: str, descriptor: int) -> Any:
+def _unpickle(
+    path: str, serialization_format: str, descriptor: int, code: _code.ModelCode | None
+) -> Any:
     """Call Python's unpickler, the only place that does, on what the gate opened."""
     _logger.warning(
         "Loading '%s' with %s: a pickle runs what its author wrote. Log the model with "
@@ -148,69 +144,11 @@ def _unpickle(path: str, serialization_format: str, descriptor: int) -> Any:
         path,
         serialization_format,
     )
+    import pickle  # noqa: TID251
+
     if serialization_format == "cloudpickle":
-        import cloudpickle as unpickler  # noqa: TID251
-    else:
-        import pickle as unpickler  # noqa: TID251
+        import cloudpickle  # noqa: F401, TID251
+
+    unpickler = pickle.Unpickler if code is None else code.unpickler(pickle.Unpickler)
     with open(descriptor, "rb") as file:
-        return unpickler.load(file)  # noqa: S301
-
-
-class _CodeFinder(importlib.abc.MetaPathFinder):
-    """Finds the modules that model folders bring, after everything that is installed.
-
-    MLflow puts a model's code first on ``sys.path``, where it can take the place of any module that
-    is not imported yet. Here an installed module always wins.
-    """
-
-    def __init__(self) -> None:
-        self.folders: list[str] = []
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if path is not None:
-            return None  # below a package, the package's own path is searched
-        return importlib.machinery.PathFinder.find_spec(fullname, self.folders, target)
-
-
-_finder = _CodeFinder()
-
-
-def code_modules(folder: str) -> list[str]:
-    """Return the top-level modules that a folder of code holds."""
-    found = []
-    for name in sorted(os.listdir(folder)):
-        stem, extension = os.path.splitext(name)
-        if extension == ".py" or os.path.isdir(os.path.join(folder, name)):
-            found.append(stem if extension == ".py" else name)
-    return [name for name in found if name.isidentifier()]
-
-
-def _reach(folder: str) -> None:
-    """Let imports find the modules in a folder of code, where nothing that is installed has their name."""
-    folder = os.path.realpath(folder)
-    if not os.path.isdir(folder):
-        return
-    if _finder not in sys.meta_path:
-        sys.meta_path.append(_finder)
-    for module in code_modules(folder):
-        loaded = sys.modules.get(module)
-        origin = getattr(getattr(loaded, "__spec__", None), "origin", None)
-        if loaded is None:
-            try:
-                spec = importlib.util.find_spec(module)
-            except (ImportError, ValueError):
-                spec = None
-            origin = spec.origin if spec is not None else None
-        if origin is not None and not os.path.realpath(origin).startswith(folder + os.sep):
-            _logger.warning(
-                "The model brings code for %s, and %s is what is imported under that name.",
-                module,
-                origin,
-            )
-    # The model that was loaded last comes first.
-    if folder in _finder.folders:
-        _finder.folders.remove(folder)
-    _finder.folders.insert(0, folder)
-    importlib.invalidate_caches()
+        return unpickler(file).load()

@@ -11,7 +11,7 @@ import tempfile
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from nopickle import _environment, _load
+from nopickle import _code, _environment
 from nopickle.exceptions import MlflowException
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def save_flavor(
 
         requirements = payload.requirements
         if conda_env is None and pip_requirements is None:
-            own = _load.code_modules(os.path.join(folder, code)) if code else ()
+            own = _code.code_modules(os.path.join(folder, code)) if code else ()
             inferred = _environment.infer_requirements(payload.names, own)
             requirements = sorted({*inferred, *requirements})
         _environment.write(

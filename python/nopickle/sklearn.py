@@ -13,7 +13,7 @@ import os
 import pickletools
 from typing import TYPE_CHECKING, Any
 
-from nopickle import _environment, _load, _rust, _save
+from nopickle import _code, _environment, _load, _rust, _save
 from nopickle.exceptions import MlflowException, UnsupportedTypeError, UntrustedTypesError
 
 if TYPE_CHECKING:
@@ -273,7 +273,13 @@ def _write(
     with open(path, "wb") as file:
         pickler.dump(sk_model, file, protocol=4)
     with open(path, "rb") as file:
-        return _names_in_pickle(file.read()), []
+        data = file.read()
+    if _code.PRIVATE.encode() in data:
+        raise UnsupportedTypeError(
+            "a pickle can't hold objects of code that a model brought: they have their names in this process "
+            "alone. serialization_format='skops' writes them under the names of their modules"
+        )
+    return _names_in_pickle(data), []
 
 
 def _names_in_pickle(data: bytes) -> list[str]:

@@ -322,15 +322,12 @@ def test_code_is_used_by_the_policy_alone(tmp_path, monkeypatch):
     monkeypatch.setenv(SWITCH, "false")
     loaded = mlflow.sklearn.load_model(str(path), policy=pinned)
     assert loaded.predict([0]) == [7]
-    module = sys.modules.pop("brought_by_digest")
+    module = sys.modules[type(loaded).__module__]
+    assert module.__name__.startswith("_nopickle_code_")
     place = os.path.dirname(os.path.dirname(module.__file__))
     assert not place.startswith(str(path)), "the copy that was hashed is what is loaded"
     assert os.stat(place).st_mode & 0o777 == 0o700
     (path / name).write_text(CODE.format(value=8))
-    loaded = None
-    from nopickle import _load
-
-    _load._finder.folders.clear()
     with pytest.raises(UnsupportedModelError):
         mlflow.sklearn.load_model(str(path), policy=pinned)
 
@@ -406,12 +403,10 @@ def test_a_signature_pins_the_code_that_it_covers(tmp_path, monkeypatch):
     with pytest.raises((UnsupportedModelError, UntrustedTypesError)):
         mlflow.sklearn.load_model(str(path), policy=of_alice)
     mlflow.signing.sign(path, private)
-    assert mlflow.sklearn.load_model(str(path), policy=of_alice).predict([0]) == [7]
-    place = sys.modules.pop("brought_by_key").__file__
+    loaded = mlflow.sklearn.load_model(str(path), policy=of_alice)
+    assert loaded.predict([0]) == [7]
+    place = sys.modules[type(loaded).__module__].__file__
     assert not place.startswith(str(path)), "the copy that was verified is what is loaded"
-    from nopickle import _load
-
-    _load._finder.folders.clear()
 
 
 def test_where_name_mlmodel_and_content_disagree_a_model_is_refused(tmp_path):
@@ -564,6 +559,7 @@ def test_every_way_in_refuses_the_same_and_imports_nothing(
 ALLOWED = {
     "sklearn.py": {"import cloudpickle", "import pickle"},
     "_load.py": {"import cloudpickle", "import pickle"},
+    "_code.py": {"__import__", "exec_module"},
     "_flavors.py": {"import_module"},
     "__init__.py": {"import_module"},
     "_run/sitecustomize.py": {"exec_module"},
@@ -645,3 +641,32 @@ def test_a_policy_says_what_it_grants(tmp_path):
     )
     with pytest.raises(ValueError, match="role can be"):
         read.grants("a.f", "everything")
+
+
+def test_a_folder_of_joblib_is_a_name_that_the_loader_grants(tmp_path):
+    """Fitted again, scikit-learn would write to `memory=` and unpickle what lies there."""
+    from sklearn.pipeline import make_pipeline
+
+    name = ["joblib.memory.Memory"]
+    cache = tmp_path / "cache"
+    model = make_pipeline(LogisticRegression(max_iter=5000)).fit(X, y).set_params(memory=str(cache))
+    data = mlflow.skops.dumps(model)
+    assert mlflow.skops.get_untrusted_types(data=data) == name
+    with pytest.raises(UntrustedTypesError) as raised:
+        mlflow.skops.loads(data)
+    assert raised.value.names == name
+    assert mlflow.skops.loads(data, trusted=name).memory == str(cache)
+    assert not cache.exists(), "loading makes no folder"
+    plain = mlflow.skops.dumps(model.set_params(memory=None))
+    assert (mlflow.skops.loads(plain).predict(X) == model.predict(X)).all()
+    # A model can't ask for it.
+    model.set_params(memory=str(cache))
+    path = str(tmp_path / "model")
+    with pytest.raises(UntrustedTypesError):
+        mlflow.sklearn.save_model(model, path)
+    mlflow.sklearn.save_model(model, path, skops_trusted_types=name)
+    with pytest.raises(UntrustedTypesError) as raised:
+        mlflow.sklearn.load_model(path)
+    assert raised.value.names == name
+    loaded = mlflow.sklearn.load_model(path, skops_trusted_types=name)
+    assert (loaded.predict(X) == model.predict(X)).all()

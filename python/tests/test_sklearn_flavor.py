@@ -253,7 +253,9 @@ def test_code_paths_come_with_the_model_and_never_replace_what_is_installed(tmp_
     loaded = mlflow.sklearn.load_model(str(tmp_path / "model"))
     assert sys.path == before
     assert (loaded.transform(X) == model.transform(X)).all()
-    assert sys.modules["my_own_scaler"].__file__ == str(tmp_path / "model/code/my_own_scaler.py")
+    module = sys.modules[type(loaded).__module__]
+    assert module.__file__ == str(tmp_path / "model/code/my_own_scaler.py")
+    assert "my_own_scaler" not in sys.modules
     assert not sys.modules["colorsys"].__file__.startswith(str(tmp_path))
     monkeypatch.setenv(SWITCH, "false")
     with pytest.raises(UntrustedTypesError):

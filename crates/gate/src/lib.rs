@@ -12,7 +12,7 @@ pub mod signing;
 
 pub use error::Error;
 pub use open::{
-    Asked, CodeRule, Content, Explained, Opened, Refusal, What, asked, check_skops, entries_for,
-    explain, open_folder, open_skops,
+    Asked, CodeRule, Content, Explained, ModelCode, Opened, Refusal, What, asked, check_skops,
+    entries_for, explain, open_folder, open_skops,
 };
 pub use policy::Policy;

@@ -15,6 +15,7 @@ use pyo3::types::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::errors::exception;
+use crate::materialize::public_name;
 
 /// The memory of one array that will be written.
 pub(crate) struct Captured {
@@ -177,6 +178,8 @@ pub(crate) struct Capture<'py> {
     floats: FxHashMap<u64, NodeId>,
     constants: [Option<NodeId>; 3],
     keys: FxHashMap<usize, NodeId>,
+    /// Top-level modules that models bring, and the private package that each stands in.
+    own: FxHashMap<String, String>,
     work: Vec<(Bound<'py, PyAny>, NodeId, TypeFacts)>,
     str_type: usize,
     int_type: usize,
@@ -208,6 +211,7 @@ impl<'py> Capture<'py> {
             floats: FxHashMap::default(),
             constants: [None; 3],
             keys: FxHashMap::default(),
+            own: FxHashMap::default(),
             work: Vec::new(),
             str_type: address(&py.get_type::<PyString>()),
             int_type: address(&py.get_type::<PyInt>()),
@@ -356,12 +360,31 @@ impl<'py> Capture<'py> {
         Ok(id)
     }
 
+    /// A module's name as its author wrote it. A file can't tell modules of two models apart that have one name.
+    fn own(&mut self, module: String) -> PyResult<String> {
+        let name = public_name(&module);
+        if name == module {
+            return Ok(module);
+        }
+        let top = name.split('.').next().unwrap_or(name).to_owned();
+        let package = module[..module.len() - name.len()].to_owned();
+        if *self.own.entry(top).or_insert_with(|| package.clone()) != package {
+            return Err(self.unsupported(format!(
+                "the code of two models is not supported in one file: both bring a module {name}"
+            )));
+        }
+        Ok(name.to_owned())
+    }
+
     fn facts(&mut self, object: &Bound<'py, PyAny>) -> PyResult<TypeFacts> {
         let class = object.get_type();
         if let Some(&known) = self.types.get(&address(&class)) {
             return Ok(known);
         }
         let (kind, module, name) = recognized(&class)?;
+        if let Ok(module) = class.getattr("__module__")?.extract() {
+            self.own(module)?;
+        }
         let plain = self.py.get_type::<PyAny>();
         let getstate = class.getattr_opt(pyo3::intern!(self.py, "__getstate__"))?;
         let getstate = match (
@@ -861,13 +884,13 @@ impl<'py> Capture<'py> {
     }
 
     /// Module and `__name__` of a class or function.
-    fn named(&self, object: &Bound<'py, PyAny>) -> PyResult<(String, String)> {
+    fn named(&mut self, object: &Bound<'py, PyAny>) -> PyResult<(String, String)> {
         let name: String = object.getattr("__name__")?.extract()?;
         let module = match object.getattr_opt("__module__")? {
             Some(module) if !module.is_none() => module.extract()?,
             _ => self.search(object, &name)?,
         };
-        Ok((module, name))
+        Ok((self.own(module)?, name))
     }
 
     /// The module that holds an object which does not say so itself, such as scipy's ufuncs.
@@ -1165,11 +1188,12 @@ fn recognized(class: &Bound<'_, PyType>) -> PyResult<Recognized> {
     Ok(recognized)
 }
 
-/// `__module__` and `__name__` of a class.
+/// `__module__` and `__name__` of a class, as its author wrote them.
 pub(crate) fn module_and_name(class: &Bound<'_, PyType>) -> PyResult<(String, String)> {
     let module = class
         .getattr("__module__")?
         .extract()
         .unwrap_or_else(|_| "builtins".to_owned());
+    let module = public_name(&module).to_owned();
     Ok((module, class.getattr("__name__")?.extract()?))
 }

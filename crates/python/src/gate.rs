@@ -8,9 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use nopickle_gate::{CodeRule, Content, Opened, What, open_folder, policy};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyByteArray;
+use pyo3::types::{PyByteArray, PyBytes};
 
 use crate::errors::raise_gate;
+use crate::materialize::OwnModules;
 use crate::policy::{PolicyArgument, effective};
 use crate::skops::build;
 
@@ -20,6 +21,9 @@ pub(crate) struct PyOpened(Mutex<Option<Opened<'static>>>);
 
 /// A name, the most that it is used for, the byte of its first use, and by which rule it is granted.
 type AskedRow = (String, &'static str, u64, String);
+
+/// The folder of a model's code, its digest, and the source of each module.
+type CodeRow<'py> = (PathBuf, String, BTreeMap<String, Bound<'py, PyBytes>>);
 
 impl PyOpened {
     /// What was opened, until it is taken.
@@ -65,24 +69,29 @@ impl PyOpened {
         self.inner(|opened| Ok(opened.granted.clone()))
     }
 
-    /// The folder of code that is in reach of imports; `None` where there is none.
+    /// The code of the model that is used: its folder, its digest and the source of each module; `None` where there is none.
     #[getter]
-    fn code(&self) -> PyResult<Option<PathBuf>> {
+    fn code<'py>(&self, py: Python<'py>) -> PyResult<Option<CodeRow<'py>>> {
         self.inner(|opened| {
             Ok(match &opened.code {
-                CodeRule::Reach(path) => Some(path.clone()),
+                CodeRule::Used(code) => {
+                    let sources = code.sources.iter();
+                    let sources =
+                        sources.map(|(name, text)| (name.clone(), PyBytes::new(py, text)));
+                    Some((code.folder.clone(), code.digest(), sources.collect()))
+                }
                 CodeRule::None | CodeRule::Refused(_) => None,
             })
         })
     }
 
-    /// Why code that the model brings is not in reach; `None` where it is, or where there is none.
+    /// Why code that the model brings is not used; `None` where it is, or where there is none.
     #[getter]
     fn code_refused(&self) -> PyResult<Option<String>> {
         self.inner(|opened| {
             Ok(match &opened.code {
                 CodeRule::Refused(why) => Some(why.clone()),
-                CodeRule::None | CodeRule::Reach(_) => None,
+                CodeRule::None | CodeRule::Used(_) => None,
             })
         })
     }
@@ -108,12 +117,23 @@ impl PyOpened {
     }
 
     /// The object of a skops file, the text of a booster, the bytes of a model of CatBoost or XGBoost, or the descriptor of a pickle, which the caller closes.
-    fn take<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    ///
+    /// Names of the top-level modules `modules` are taken from the private package `package`, which holds the model's code.
+    #[pyo3(signature = (package = String::new(), modules = Vec::new()))]
+    fn take<'py>(
+        &self,
+        py: Python<'py>,
+        package: String,
+        modules: Vec<String>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let opened = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let opened = opened.ok_or_else(taken)?;
         let names = opened.policy.to_names();
         match opened.content {
-            Content::Skops(skops) => build(py, *skops, &names),
+            Content::Skops(skops) => {
+                let own = OwnModules::new(package, modules);
+                build(py, *skops, &names, &own)
+            }
             Content::Booster(text) => Ok(text.into_pyobject(py)?.into_any()),
             Content::Bytes(bytes) => Ok(PyByteArray::new(py, &bytes).into_any()),
             Content::Pickle(file) => Ok(file.into_raw_fd().into_pyobject(py)?.into_any()),

@@ -43,6 +43,7 @@ pub(crate) struct Materializer<'g, 'py> {
     graph: &'g Graph,
     headers: &'g [Header],
     memory: Vec<Option<Memory>>,
+    own: &'g OwnModules,
     objects: Vec<Option<Bound<'py, PyAny>>>,
     states: Vec<State>,
     /// Whether more than one node refers to a node: such objects are kept until the end.
@@ -65,6 +66,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
         graph: &'g Graph,
         headers: &'g [Header],
         memory: Vec<Memory>,
+        own: &'g OwnModules,
     ) -> Self {
         let mut seen = vec![false; graph.len()];
         let mut shared = vec![false; graph.len()];
@@ -97,6 +99,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
             graph,
             headers,
             memory: memory.into_iter().map(Some).collect(),
+            own,
             objects,
             states: vec![State::New; graph.len()],
             shared,
@@ -594,7 +597,8 @@ impl<'g, 'py> Materializer<'g, 'py> {
                 return Ok(());
             }
         }
-        if !graph.global_parts(class).0.starts_with("sklearn.") {
+        let module = graph.global_parts(class).0;
+        if !module.starts_with("sklearn.") || self.own.private(module).is_some() {
             return Ok(());
         }
         // Dicts share the nodes of their keys, and classes of scikit-learn do not change while a process
@@ -794,7 +798,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
     /// Imports a name that was decided on.
     fn class(&mut self, id: GlobalId) -> PyResult<&Class<'py>> {
         if self.classes[id.index()].is_none() {
-            let object = import(self.py, self.graph, id)?;
+            let object = import(self.py, self.graph, id, self.own)?;
             let name = pyo3::intern!(self.py, "__setstate__");
             let sets_state = object.getattr_opt(name)?.is_some();
             self.classes[id.index()] = Some(Class { object, sets_state });
@@ -938,13 +942,48 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The modules of the code that a model brings, which stand in a private package and not under their own names.
+#[derive(Default)]
+pub(crate) struct OwnModules {
+    package: String,
+    modules: FxHashSet<String>,
+}
+
+/// How the name of each private package of a model's code starts.
+const PRIVATE: &str = "_nopickle_code_";
+
+impl OwnModules {
+    /// `modules` are the top-level modules.
+    pub(crate) fn new(package: String, modules: Vec<String>) -> Self {
+        let modules = modules.into_iter().collect();
+        Self { package, modules }
+    }
+
+    /// The private name of a module of the model's.
+    fn private(&self, module: &str) -> Option<String> {
+        let top = module.split('.').next().unwrap_or_default();
+        let known = self.modules.contains(top);
+        known.then(|| format!("{}.{module}", self.package))
+    }
+}
+
+/// A module's name as its author wrote it: without the private package of a model's code.
+pub(crate) fn public_name(module: &str) -> &str {
+    let below = module
+        .strip_prefix(PRIVATE)
+        .and_then(|rest| rest.split_once('.'));
+    below.map_or(module, |(_, name)| name)
+}
+
 /// Imports the module of a name and takes the name from it.
 pub(crate) fn import<'py>(
     py: Python<'py>,
     graph: &Graph,
     id: GlobalId,
+    own: &OwnModules,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (module, name) = graph.global_parts(id);
+    let private = own.private(module);
     // SAFETY: the interpreter is attached; the reference is borrowed, and a new one is made.
     #[expect(
         unsafe_code,
@@ -952,7 +991,8 @@ pub(crate) fn import<'py>(
     )]
     let modules = unsafe { Bound::from_borrowed_ptr(py, ffi::PyImport_GetModuleDict()) };
     let modules = modules.cast_into::<PyDict>()?;
-    if !module.starts_with("numpy._core") && !module.starts_with("numpy.core") {
+    if private.is_none() && !module.starts_with("numpy._core") && !module.starts_with("numpy.core")
+    {
         let (module, name) = name_pair(py, graph, id);
         if let Some(found) = modules.get_item(module)?
             && let Ok(Some(found)) = found.getattr_opt(name)
@@ -969,11 +1009,12 @@ pub(crate) fn import<'py>(
     let renamed = module
         .strip_prefix("numpy.core")
         .map(|rest| format!("numpy._core{rest}"));
-    let found = match &renamed {
-        Some(renamed) => find(renamed).or_else(|_| find(module)),
-        None if module.starts_with("numpy._core") => find(module)
+    let found = match (&private, &renamed) {
+        (Some(private), _) => find(private),
+        (None, Some(renamed)) => find(renamed).or_else(|_| find(module)),
+        (None, None) if module.starts_with("numpy._core") => find(module)
             .or_else(|error| find(&module.replacen("_core", "core", 1)).map_err(|_| error)),
-        None => find(module),
+        (None, None) => find(module),
     };
     found.map_err(|error| {
         if !error.is_instance_of::<PyException>(py) {

@@ -17,7 +17,7 @@ use pyo3::types::{PyBytes, PyType};
 
 use crate::capture::{Capture, module_and_name};
 use crate::errors::{raise, raise_gate};
-use crate::materialize::{Materializer, import};
+use crate::materialize::{Materializer, OwnModules, import};
 use crate::memory::{Allocator, Memory};
 use crate::policy::{PolicyArgument, effective};
 
@@ -95,7 +95,7 @@ pub(crate) fn skops_load<'py>(
     let opened = opened.map_err(|error| raise_gate(py, error, "trusted"))?;
     let names = opened.policy.to_names();
     match opened.content {
-        Content::Skops(skops) => build(py, *skops, &names),
+        Content::Skops(skops) => build(py, *skops, &names, &OwnModules::default()),
         Content::Booster(_) | Content::Bytes(_) | Content::Pickle(_) => {
             Err(PyValueError::new_err("not a skops file"))
         }
@@ -107,6 +107,7 @@ pub(crate) fn build<'py>(
     py: Python<'py>,
     (mut archive, plan): (Archive<'_>, ArrayPlan<'_>),
     policy: &Policy,
+    own: &OwnModules,
 ) -> PyResult<Bound<'py, PyAny>> {
     let mut allocator = Allocator::new(py);
     let transient = transient(plan.graph());
@@ -131,9 +132,9 @@ pub(crate) fn build<'py>(
     let verified = py
         .detach(|| plan.verify(&mut archive, memory))
         .map_err(|error| raise(py, error))?;
-    verify_added(py, &verified, policy)?;
+    verify_added(py, &verified, policy, own)?;
     let (graph, headers, memory) = verified.into_parts();
-    Materializer::new(py, &graph, &headers, memory).run()
+    Materializer::new(py, &graph, &headers, memory, own).run()
 }
 
 /// Which arrays are handed to a constructor or to the state of a constructed object, which copy them.
@@ -156,7 +157,12 @@ fn transient(graph: &Graph) -> Vec<bool> {
 
 /// Verifies objects of classes that the caller added by the rules of the classes that they derive
 /// from, or that they are by another name: only Python knows these, once they are imported.
-fn verify_added(py: Python<'_>, verified: &VerifiedGraph<Memory>, policy: &Policy) -> PyResult<()> {
+fn verify_added(
+    py: Python<'_>,
+    verified: &VerifiedGraph<Memory>,
+    policy: &Policy,
+    own: &OwnModules,
+) -> PyResult<()> {
     let graph = verified.graph();
     // Few names stand behind many references: each is asked about once per role.
     let mut asked = vec![[false; 3]; graph.global_count()];
@@ -177,7 +183,7 @@ fn verify_added(py: Python<'_>, verified: &VerifiedGraph<Memory>, policy: &Polic
             _ => continue,
         };
         seen[class.index()] = true;
-        let object = import(py, graph, class)?;
+        let object = import(py, graph, class, own)?;
         let Ok(object) = object.cast_into::<PyType>() else {
             if requested {
                 return Err(not_granted(py, graph, name, reference.node));
@@ -186,9 +192,9 @@ fn verify_added(py: Python<'_>, verified: &VerifiedGraph<Memory>, policy: &Polic
         };
         if requested {
             // Reached by another name, it may be a class that no request can name.
-            let (module, own) = module_and_name(&object)?;
+            let (module, class_name) = module_and_name(&object)?;
             let mut own_policy = Policy::default();
-            if !own_policy.request(&format!("{module}.{own}")) {
+            if !own_policy.request(&format!("{module}.{class_name}")) {
                 return Err(not_granted(py, graph, name, reference.node));
             }
         }

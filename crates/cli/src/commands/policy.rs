@@ -149,7 +149,7 @@ fn explain(args: &PolicyExplain) -> io::Result<u8> {
     if let Some((path, rule)) = &explained.code {
         let words = match rule {
             CodeRule::Refused(why) => format!("not used: {why}"),
-            CodeRule::Reach(_) | CodeRule::None => "used".to_owned(),
+            CodeRule::Used(_) | CodeRule::None => "used".to_owned(),
         };
         writeln!(
             out,
@@ -248,10 +248,10 @@ fn explain_json(out: &mut impl Write, model: &Path, explained: &Explained) -> io
         pickle_refused_by: explained.pickle.as_deref(),
         code: explained.code.as_ref().map(|(path, rule)| CodeJson {
             path,
-            used: matches!(rule, CodeRule::Reach(_)),
+            used: matches!(rule, CodeRule::Used(_)),
             why: match rule {
                 CodeRule::Refused(why) => Some(why),
-                CodeRule::Reach(_) | CodeRule::None => None,
+                CodeRule::Used(_) | CodeRule::None => None,
             },
         }),
         names: names.collect(),

@@ -1,42 +1,107 @@
 //! The code that a model brings, and whether it is used.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use nopickle_formats::Limits;
-use nopickle_formats::archive::{EntryKind, Folder};
+use nopickle_formats::archive::{EntryKind, Folder, Source};
 use nopickle_formats::mlflow::Payload;
+use sha2::{Digest as _, Sha256};
 
+use super::copy::{each_piece, hex};
 use crate::error::Error;
 use crate::policy::{Code, Policy};
 
-/// Whether code that a model brings is in reach of imports.
+/// Whether code that a model brings is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CodeRule {
     /// The model brings none.
     None,
-    /// It is, from this folder.
-    Reach(PathBuf),
+    /// It is: this code.
+    Used(ModelCode),
     /// It is not: why.
     Refused(String),
 }
 
-/// By what the files of a folder are pinned.
-pub(super) enum Pins<'d> {
-    /// By nothing.
-    None,
-    /// By digests of the policy, where they are those of the files.
-    Digests(&'d BTreeMap<String, String>),
-    /// By the signature of a key of the policy, which covers these files.
-    Signed(&'d BTreeSet<String>),
+/// The code that a model brings, as it was read: what was hashed is what is compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelCode {
+    /// The folder that it stands in: that of the private copy, where there is one.
+    pub folder: PathBuf,
+    /// The source of each module, by its path in that folder.
+    pub sources: BTreeMap<String, Vec<u8>>,
+    /// The SHA-256 of each file of it, by its path in the model.
+    pub digests: BTreeMap<String, String>,
 }
 
-/// Whether the code of a model is used.
+impl ModelCode {
+    /// A digest that names it: that of its files' names and content, and of its folder where other files than sources
+    /// stand in it, which modules may read there. Nothing reads compiled code (`__pycache__`).
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut others = false;
+        for (name, digest) in &self.digests {
+            if name.contains("/__pycache__/") {
+                continue;
+            }
+            others |= !is_source(name);
+            hash.update(name.len().to_le_bytes());
+            hash.update(name);
+            hash.update(digest);
+        }
+        if others {
+            hash.update(self.folder.as_os_str().as_encoded_bytes());
+        }
+        hex(&hash.finalize())
+    }
+
+    /// Reads every file at or below a path.
+    fn read(folder: &Folder, code: &str, limits: &mut Limits) -> Result<Self, Error> {
+        let mut found = Self {
+            folder: folder.path().join(code),
+            sources: BTreeMap::new(),
+            digests: BTreeMap::new(),
+        };
+        let mut left = limits.text_bytes;
+        for entry in folder.files(code, limits)? {
+            let mut file = folder.open_entry(&entry)?;
+            let below = entry.name.get(code.len()..).unwrap_or_default();
+            let digest = if is_source(below) {
+                let file = Source::File(file);
+                let source = file.read(left, "bytes of a model's code")?;
+                let length = u64::try_from(source.len()).unwrap_or(u64::MAX);
+                left = left.saturating_sub(length);
+                let digest = Sha256::digest(&source);
+                let name = below.trim_start_matches('/').to_owned();
+                found.sources.insert(name, source.into_owned());
+                digest
+            } else {
+                let mut hash = Sha256::new();
+                each_piece(&mut file, |piece| {
+                    hash.update(piece);
+                    Ok(())
+                })?;
+                hash.finalize()
+            };
+            found.digests.insert(entry.name, hex(&digest));
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a file is the source of a module, by its name.
+fn is_source(name: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|ending| ending == "py")
+}
+
+/// Whether the code of a model is used. `signed` are the digests of the files that a key of the policy signed.
 pub(super) fn code_rule(
     folder: &Folder,
     payload: &Payload,
     policy: &Policy,
-    pins: &Pins<'_>,
+    signed: Option<&BTreeMap<String, String>>,
     limits: &mut Limits,
 ) -> Result<CodeRule, Error> {
     let Some(code) = &payload.code else {
@@ -49,25 +114,16 @@ pub(super) fn code_rule(
     if folder.kind(code)? != Some(EntryKind::Folder) {
         return refused("there is no such folder".to_owned());
     }
+    let found = ModelCode::read(folder, code, limits)?;
     if policy.code() == Code::Allow && policy.pickle() {
-        return Ok(CodeRule::Reach(folder.path().join(code)));
+        return Ok(CodeRule::Used(found));
     }
-    let nothing = BTreeMap::new();
-    let digests = match pins {
-        Pins::Digests(digests) => digests,
-        Pins::Signed(_) | Pins::None => &nothing,
-    };
-    for file in folder.files(code, limits)? {
-        let digest = digests.get(&file.name);
-        let is_signed = matches!(pins, Pins::Signed(files) if files.contains(&file.name));
+    for (name, digest) in &found.digests {
+        let is_signed = signed.and_then(|files| files.get(name)) == Some(digest);
         let pinned = is_signed
             || policy.digests().any(|known| {
-                Some(&known.what.sha256) == digest
-                    && known
-                        .what
-                        .path
-                        .as_ref()
-                        .is_none_or(|path| *path == file.name)
+                known.what.sha256 == *digest
+                    && known.what.path.as_ref().is_none_or(|path| path == name)
             });
         if !pinned {
             let why = match policy.pickle_refused_by() {
@@ -75,12 +131,11 @@ pub(super) fn code_rule(
                 _ => "the policy says code = \"pinned\"".to_owned(),
             };
             return refused(format!(
-                "{why}, and neither a digest nor a key of the policy pins {}",
-                file.name
+                "{why}, and neither a digest nor a key of the policy pins {name}"
             ));
         }
     }
-    Ok(CodeRule::Reach(folder.path().join(code)))
+    Ok(CodeRule::Used(found))
 }
 
 #[cfg(test)]
@@ -112,7 +167,7 @@ mod tests {
         ] {
             let policy = policy(&format!("code = \"{code}\"\n{entries}")).with_switch(switch);
             let opened = model.open(policy).unwrap();
-            let reached = matches!(opened.code, CodeRule::Reach(_));
+            let reached = matches!(opened.code, CodeRule::Used(_));
             assert_eq!(
                 reached, used,
                 "{code} {switch} {entries}: {:?}",

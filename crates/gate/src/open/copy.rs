@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Write as _};
 
 use nopickle_formats::archive::Folder;
 use nopickle_formats::{Error as ModelError, Limits, Location};
@@ -36,6 +36,21 @@ pub(super) fn held(policy: &Policy, name: &str, digest: &str) -> Result<(), Erro
     }))
 }
 
+/// Calls a function with each piece of a file, to its end.
+pub(super) fn each_piece(
+    from: &mut impl io::Read,
+    mut each: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let length = from.read(&mut buffer)?;
+        match buffer.get(..length) {
+            Some(piece) if !piece.is_empty() => each(piece)?,
+            _ => return Ok(()),
+        }
+    }
+}
+
 /// A copy of a model folder in a private folder, and the SHA-256 of each file of the copy.
 pub(super) fn private_copy(
     folder: &Folder,
@@ -62,15 +77,10 @@ pub(super) fn private_copy(
             .create_new(true)
             .open(&to)?;
         let mut hash = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            let length = from.read(&mut buffer)?;
-            let Some(bytes) = buffer.get(..length).filter(|bytes| !bytes.is_empty()) else {
-                break;
-            };
-            hash.update(bytes);
-            file.write_all(bytes)?;
-        }
+        each_piece(&mut from, |piece| {
+            hash.update(piece);
+            file.write_all(piece)
+        })?;
         digests.insert(entry.name, hex(&hash.finalize()));
     }
     Ok((copy, digests))
@@ -78,6 +88,7 @@ pub(super) fn private_copy(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::fs;
 
     use nopickle_formats::archive::Source;
@@ -113,9 +124,10 @@ mod tests {
             model.digest("code/mine.py")
         );
         let mut opened = model.open(policy(&pin)).unwrap();
-        let CodeRule::Reach(code) = opened.code.clone() else {
+        let CodeRule::Used(code) = opened.code.clone() else {
             panic!("{:?}", opened.code);
         };
+        let (code, sources) = (code.folder, code.sources);
         assert!(!code.starts_with(model.0.path()));
         assert_eq!(opened.digests().unwrap().len(), 3);
         let copy = opened.keep().unwrap();
@@ -133,6 +145,11 @@ mod tests {
         assert_eq!(
             fs::read_to_string(code.join("mine.py")).unwrap(),
             "class Thing: ...\n"
+        );
+        // So may the copy: what was read is held.
+        assert_eq!(
+            sources,
+            BTreeMap::from([("mine.py".to_owned(), b"class Thing: ...\n".to_vec())])
         );
         fs::remove_dir_all(copy).unwrap();
     }

@@ -10,7 +10,7 @@ use nopickle_formats::mlflow::{FLAVORS, MLMODEL, MlModel};
 use nopickle_formats::{Error as ModelError, Format, SNIFFED, catboost, lightgbm, skops, xgboost};
 use sha2::{Digest as _, Sha256};
 
-use super::code::{CodeRule, Pins, code_rule};
+use super::code::{CodeRule, code_rule};
 use super::content::{PICKLED, agree, malformed, readable, unsupported};
 use super::copy::hex;
 use super::names::{Asked, asked};
@@ -92,11 +92,8 @@ pub fn explain(path: &Path, policy: &Policy) -> Result<Explained, Error> {
                     .code_digests
                     .insert(file.name, hex(&Sha256::digest(&bytes)));
             }
-            let pins = match &signed {
-                Some(signed) => Pins::Signed(&signed.files),
-                None => Pins::Digests(&explained.code_digests),
-            };
-            let rule = code_rule(&folder, &payload, &policy, &pins, &mut limits)?;
+            let signed_files = signed.as_ref().map(|signed| &signed.files);
+            let rule = code_rule(&folder, &payload, &policy, signed_files, &mut limits)?;
             explained.code = Some((code.clone(), rule));
         }
         policy.request(&payload.trusted_types, signed.map(|signed| signed.place));
@@ -201,7 +198,7 @@ mod tests {
         );
         assert!(matches!(
             model.open(written.clone()).unwrap().code,
-            CodeRule::Reach(_)
+            CodeRule::Used(_)
         ));
         assert_eq!(written.doubts().len(), 2, "{:?}", written.doubts());
         assert!(

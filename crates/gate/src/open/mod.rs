@@ -21,7 +21,7 @@ use nopickle_formats::mlflow::{MLMODEL, MlModel, Payload};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use self::code::{Pins, code_rule};
+use self::code::code_rule;
 use self::content::{agree, content_of, malformed, readable, skops_content};
 use self::copy::{held, hex, private_copy};
 use self::signed::signed_by;
@@ -29,7 +29,7 @@ use crate::error::Error;
 use crate::policy::Policy;
 use crate::signing::{Reason, Refused, SIGNATURE, Why};
 
-pub use self::code::CodeRule;
+pub use self::code::{CodeRule, ModelCode};
 pub use self::content::Content;
 pub use self::explain::{Explained, entries_for, explain};
 pub use self::names::{Asked, Refusal, asked};
@@ -214,7 +214,7 @@ pub fn open_folder(path: &Path, what: &What<'_>, policy: Policy) -> Result<Opene
     if let Some(signed) = &signed {
         // A signature says nothing of what stands in `.git` and its like.
         for name in [MLMODEL, &entry] {
-            if !signed.files.contains(name) {
+            if !signed.files.contains_key(name) {
                 return Err(Error::Signature {
                     model: path.display().to_string(),
                     refused: Refused {
@@ -227,12 +227,8 @@ pub fn open_folder(path: &Path, what: &What<'_>, policy: Policy) -> Result<Opene
             }
         }
     }
-    let pins = match (&signed, &digests) {
-        (Some(signed), _) => Pins::Signed(&signed.files),
-        (_, Some(digests)) => Pins::Digests(digests),
-        _ => Pins::None,
-    };
-    let code = code_rule(&folder, &payload, &policy, &pins, &mut limits)?;
+    let signed_files = signed.as_ref().map(|signed| &signed.files);
+    let code = code_rule(&folder, &payload, &policy, signed_files, &mut limits)?;
     let granted = match format.as_str() {
         "skops" => {
             let place = signed.as_ref().map(|signed| signed.place.clone());

@@ -1,10 +1,11 @@
 //! A folder that a key of the policy signed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use nopickle_formats::Location;
 
+use super::copy::hex;
 use crate::error::Error;
 use crate::policy::Policy;
 use crate::signing::{self, Options, PublicKey, Why};
@@ -15,8 +16,8 @@ pub(super) struct Signed {
     pub(super) key: String,
     /// The place of its entry.
     pub(super) place: String,
-    /// The files that it signed.
-    pub(super) files: BTreeSet<String>,
+    /// The SHA-256 of each file that it signed.
+    pub(super) files: BTreeMap<String, String>,
 }
 
 /// By which key of the policy a folder is signed; `None` where it is by another key, which grants nothing. `given` is the
@@ -46,7 +47,11 @@ pub(super) fn signed_by(
             return Ok(Some(Signed {
                 key: verified.key,
                 place: place.unwrap_or_default(),
-                files: verified.digests.into_keys().collect(),
+                files: verified
+                    .digests
+                    .into_iter()
+                    .map(|(name, digest)| (name, hex(&digest)))
+                    .collect(),
             }));
         }
         Err(signing::Error::Read(error)) => return Err(error.into()),
@@ -66,4 +71,41 @@ pub(super) fn signed_by(
         model: given.display().to_string(),
         refused,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::open::CodeRule;
+    use crate::open::fixture::{Model, policy, said, skops_file};
+    use crate::policy::Policy;
+    use crate::signing::{Options, PrivateKey, sign};
+
+    /// A policy with the key that signs a model here, and pinned code.
+    fn signed(model: &Model) -> Policy {
+        let key = PrivateKey::of_number("P-256", 7);
+        sign(model.0.path(), &key, &mut Options::default()).unwrap();
+        let pem = key.public().pem().to_owned();
+        policy(&format!(
+            "code = \"pinned\"\n[[keys]]\npem = \"\"\"\n{pem}\"\"\"\n"
+        ))
+    }
+
+    #[test]
+    fn a_signature_pins_code_and_grants_classes() {
+        let model = Model::new("model.skops", "skops", &skops_file());
+        let opened = model.open(signed(&model)).unwrap();
+        assert_eq!(opened.granted, ["mine.Thing"]);
+        assert!(matches!(opened.code, CodeRule::Used(_)));
+        assert!(opened.signed_by.is_some());
+    }
+
+    #[test]
+    fn a_model_that_its_signature_leaves_out_is_refused() {
+        let model = Model::new(".gitignore", "skops", &skops_file());
+        let found = said(model.open(signed(&model)));
+        assert!(
+            found.contains(".gitignore: the file was not signed"),
+            "{found}"
+        );
+    }
 }

@@ -221,7 +221,7 @@ impl PrivateKey {
 
     /// A key that is a number, for tests.
     #[cfg(test)]
-    pub(super) fn of_number(curve: &str, number: u8) -> Self {
+    pub(crate) fn of_number(curve: &str, number: u8) -> Self {
         let key = match curve {
             "P-256" => Signing::P256(p256::ecdsa::SigningKey::from_slice(&[number; 32]).unwrap()),
             "P-384" => Signing::P384(p384::ecdsa::SigningKey::from_slice(&[number; 48]).unwrap()),
