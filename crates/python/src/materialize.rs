@@ -597,8 +597,7 @@ impl<'g, 'py> Materializer<'g, 'py> {
                 return Ok(());
             }
         }
-        let module = graph.global_parts(class).0;
-        if !module.starts_with("sklearn.") || self.own.private(module).is_some() {
+        if !graph.global_parts(class).0.starts_with("sklearn.") {
             return Ok(());
         }
         // Dicts share the nodes of their keys, and classes of scikit-learn do not change while a process
