@@ -192,6 +192,7 @@ def trees() -> None:
     tree("child_is_its_parent", r"left_child=\S+", "left_child=0")
     tree("child_before_its_parent", r"(left_child=\S+ )\S+", r"\g<1>0")
     tree("child_of_two_parents", r"(left_child=(\S+) \S+ )\S+", r"\1\2")
+    tree("child_of_two_parents_before_it", r"(left_child=\S+ )\S+", r"\g<1>2")
     tree("leaf_past_end", r"left_child=(\S+ \S+) \S+", r"left_child=\1 -7")
     tree("leaf_far_past_end", r"right_child=(\S+ \S+ \S+ \S+) \S+", r"right_child=\1 -2147483648")
     tree("leaf_of_two_parents", r"(left_child=\S+ \S+ \S+ \S+) \S+", r"\1 -1")

@@ -889,3 +889,28 @@ def rest_cases():
         "ConstructorFromReduceNode", "scipy.sparse._csr", "csr_matrix", content=pair(shape)
     )
     put("call_sparse", matrix)
+
+
+def name_and_module_cases():
+    """The class that a node kind has, from another module."""
+
+    def put(name, root, entries=()):
+        keep(f"skops/{name}", model(whole(root), entries))
+
+    parts = {"start": 1, "stop": 2, "step": None}
+    put("slice_of_another_module", node("SliceNode", "os", "slice", content=parts))
+    put("bytes_of_another_module", node("BytesNode", "os", "bytes", file="1.bin"), {"1.bin": b"id"})
+    put(
+        "partial_of_another_module",
+        node(
+            "PartialNode",
+            "os",
+            "partial",
+            content={
+                "func": node("FunctionNode", "numpy", "add"),
+                "args": pair(),
+                "kwds": mapping(),
+                "namespace": mapping(),
+            },
+        ),
+    )

@@ -188,3 +188,71 @@ fn a_changed_byte_is_refused_or_changes_nothing() {
         3 * bytes.len()
     );
 }
+
+/// The least that a limit may be for a good file to load, and what refuses less.
+fn least(bytes: &[u8], set: fn(&mut Limits, u64)) -> (u64, String) {
+    let with = |limit: u64| {
+        let mut limits = Limits::default();
+        set(&mut limits, limit);
+        load(Source::Bytes(bytes), limits)
+    };
+    let (mut refused, mut loads) = (0, 1 << 20);
+    with(loads).unwrap();
+    while loads.saturating_sub(refused) > 1 {
+        let middle = u64::midpoint(refused, loads);
+        match with(middle) {
+            Ok(()) => loads = middle,
+            Err(_) => refused = middle,
+        }
+    }
+    (loads, with(refused).unwrap_err().to_string())
+}
+
+#[test]
+fn each_part_of_a_file_is_paid_for() {
+    type Row = (fn(&mut Limits, u64), u64, &'static str);
+    let bytes = fs::read(folder("cases/models/skops_0.16.0_data/model.skops")).unwrap();
+    let mut limits = Limits::default();
+    let mut archive = archive::open(Source::Bytes(&bytes), &mut limits).unwrap();
+    let nodes = skops::read(&mut archive, &mut limits).unwrap().len();
+    // As Python's zipfile and json count: entries, the data of all arrays and bytes, what is inflated, levels below
+    // the first.
+    let rows: [Row; 6] = [
+        (
+            |limits, most| limits.entries = most,
+            44,
+            "number of entries",
+        ),
+        (
+            |limits, most| limits.array_bytes = most,
+            3007,
+            "size of arrays",
+        ),
+        (
+            |limits, most| limits.inflated_bytes = most,
+            2913,
+            "inflated size",
+        ),
+        (
+            |limits, most| limits.schema_bytes = most,
+            41_702,
+            "size of schema.json",
+        ),
+        (
+            |limits, most| limits.nodes = most,
+            u64::try_from(nodes).unwrap(),
+            "number of nodes",
+        ),
+        (|limits, most| limits.depth = most, 9, "nesting of JSON"),
+    ];
+    for (set, expected, words) in rows {
+        let (least, refusal) = least(&bytes, set);
+        assert!(refusal.contains(words), "{words}: {refusal}");
+        // Nodes that stand twice are paid for twice.
+        let enough = words == "number of nodes" && least > expected;
+        assert!(
+            least == expected || enough,
+            "{words}: {least}, not {expected}"
+        );
+    }
+}

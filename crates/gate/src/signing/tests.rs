@@ -367,3 +367,16 @@ fn many_differences_are_counted() {
         "{text}"
     );
 }
+
+#[test]
+fn what_no_key_signed_is_not_parsed() {
+    let folder = signed();
+    let write = |signature: &[u8]| {
+        let text = bundle::write(key().public().id(), b"{", signature);
+        fs::write(folder.path().join(SIGNATURE), text).unwrap();
+    };
+    write(&key().sign(&bundle::pae(b"{}")));
+    assert_eq!(reasons(check(folder.path())), one(SIGNATURE, Why::NotByKey));
+    write(&key().sign(&bundle::pae(b"{")));
+    assert!(matches!(check(folder.path()), Err(Error::Read(_))));
+}

@@ -440,5 +440,12 @@ mod tests {
             writeln!(bomb, "a{level}: &a{level} [{before}]").unwrap();
         }
         assert!(limit(&bomb).contains("values of a document is over the limit"));
+        // Not only what stands in an anchor again.
+        let wide = format!(
+            "a: &a [{}]\nb: [{}]\n",
+            "x, ".repeat(1500),
+            "*a, ".repeat(1500)
+        );
+        assert!(limit(&wide).contains("values of a document is over the limit"));
     }
 }
