@@ -11,6 +11,7 @@ pub mod lightgbm;
 mod limits;
 pub mod mlflow;
 pub mod npy;
+pub mod scan;
 pub mod skops;
 mod trust;
 mod verify;

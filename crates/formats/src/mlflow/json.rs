@@ -1,4 +1,5 @@
-//! JSON inside an `MLmodel` (the schemas of a signature) as a value: no key twice, no recursion, a depth that is bounded.
+//! JSON of a model folder (the schemas of a signature, an input example) as a value: no key twice, no recursion, a depth
+//! that is bounded.
 
 use std::collections::HashSet;
 
@@ -16,7 +17,33 @@ enum Open {
     Map(Vec<(Value, Value)>, HashSet<String, RandomState>, String),
 }
 
+/// What is said of a text that breaks a rule.
+#[derive(Debug)]
+pub(super) struct Words {
+    json: &'static str,
+    twice: &'static str,
+    half: &'static str,
+    deep: &'static str,
+}
+
+/// The schema of a signature.
+pub(super) const SCHEMA: Words = Words {
+    json: "a schema is not JSON",
+    twice: "a schema has a key twice",
+    half: "a schema holds half a letter",
+    deep: "nesting of a schema",
+};
+
+/// An input example.
+pub(super) const EXAMPLE: Words = Words {
+    json: "an example is not JSON",
+    twice: "an example has a key twice",
+    half: "an example holds half a letter",
+    deep: "nesting of an example",
+};
+
 struct Cursor<'a> {
+    words: &'static Words,
     rest: &'a str,
     length: usize,
     place: &'a str,
@@ -47,21 +74,21 @@ impl Cursor<'_> {
     fn key(&mut self) -> Result<String, Error> {
         let key = self.string()?;
         if !self.eat(":") {
-            return Err(self.wrong("a schema is not JSON"));
+            return Err(self.wrong(self.words.json));
         }
         Ok(key)
     }
 
     fn string(&mut self) -> Result<String, Error> {
         if !self.eat("\"") {
-            return Err(self.wrong("a schema is not JSON"));
+            return Err(self.wrong(self.words.json));
         }
         let mut text = String::new();
         loop {
             let plain = self
                 .rest
                 .find(|c: char| matches!(c, '"' | '\\') || c < ' ')
-                .ok_or_else(|| self.wrong("a schema is not JSON"))?;
+                .ok_or_else(|| self.wrong(self.words.json))?;
             let (before, rest) = self.rest.split_at(plain);
             text.push_str(before);
             let mut letters = rest.chars();
@@ -75,7 +102,7 @@ impl Cursor<'_> {
                     self.rest = letters.as_str();
                     text.push(self.escape(letter)?);
                 }
-                _ => return Err(self.wrong("a schema is not JSON")),
+                _ => return Err(self.wrong(self.words.json)),
             }
         }
     }
@@ -97,9 +124,9 @@ impl Cursor<'_> {
                         code = ((code & 0x3FF) << 10 | (low & 0x3FF)).saturating_add(0x1_0000);
                     }
                 }
-                char::from_u32(code).ok_or_else(|| self.wrong("a schema holds half a letter"))?
+                char::from_u32(code).ok_or_else(|| self.wrong(self.words.half))?
             }
-            _ => return Err(self.wrong("a schema is not JSON")),
+            _ => return Err(self.wrong(self.words.json)),
         })
     }
 
@@ -108,9 +135,9 @@ impl Cursor<'_> {
             .rest
             .get(..4)
             .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
-            .ok_or_else(|| self.wrong("a schema is not JSON"))?;
+            .ok_or_else(|| self.wrong(self.words.json))?;
         self.rest = self.rest.get(4..).unwrap_or_default();
-        u32::from_str_radix(digits, 16).map_err(|_| self.wrong("a schema is not JSON"))
+        u32::from_str_radix(digits, 16).map_err(|_| self.wrong(self.words.json))
     }
 
     /// A scalar, as Python's `json` reads it: `NaN`, `Infinity` and `-Infinity` included.
@@ -137,7 +164,7 @@ impl Cursor<'_> {
             .unwrap_or(self.rest.len());
         let (number, rest) = self.rest.split_at(end);
         if !is_number(number) {
-            return Err(self.wrong("a schema is not JSON"));
+            return Err(self.wrong(self.words.json));
         }
         let value = if number.contains(['.', 'e', 'E']) {
             number.parse().ok().map(Value::Float)
@@ -149,7 +176,7 @@ impl Cursor<'_> {
                 Err(_) => Value::Big(number.to_owned()),
             })
         };
-        let value = value.ok_or_else(|| self.wrong("a schema is not JSON"))?;
+        let value = value.ok_or_else(|| self.wrong(self.words.json))?;
         self.rest = rest;
         Ok(value)
     }
@@ -174,8 +201,14 @@ fn is_number(text: &str) -> bool {
 }
 
 /// Reads one JSON text; `place` names it in errors.
-pub(super) fn read(text: &str, place: &str, limits: &Limits) -> Result<Value, Error> {
+pub(super) fn read(
+    text: &str,
+    place: &str,
+    words: &'static Words,
+    limits: &Limits,
+) -> Result<Value, Error> {
     let mut cursor = Cursor {
+        words,
         rest: text,
         length: text.len(),
         place,
@@ -191,7 +224,7 @@ pub(super) fn read(text: &str, place: &str, limits: &Limits) -> Result<Value, Er
                 at_most(
                     depth,
                     u64::try_from(open.len()).unwrap_or(u64::MAX),
-                    "nesting of a schema",
+                    words.deep,
                 )?;
                 continue;
             }
@@ -204,7 +237,7 @@ pub(super) fn read(text: &str, place: &str, limits: &Limits) -> Result<Value, Er
                 at_most(
                     depth,
                     u64::try_from(open.len()).unwrap_or(u64::MAX),
-                    "nesting of a schema",
+                    words.deep,
                 )?;
                 continue;
             }
@@ -217,7 +250,7 @@ pub(super) fn read(text: &str, place: &str, limits: &Limits) -> Result<Value, Er
                 None => {
                     cursor.blank();
                     if !cursor.rest.is_empty() {
-                        return Err(cursor.wrong("a schema is not JSON"));
+                        return Err(cursor.wrong(words.json));
                     }
                     return Ok(value);
                 }
@@ -227,7 +260,7 @@ pub(super) fn read(text: &str, place: &str, limits: &Limits) -> Result<Value, Er
                         break;
                     }
                     if !cursor.eat("]") {
-                        return Err(cursor.wrong("a schema is not JSON"));
+                        return Err(cursor.wrong(words.json));
                     }
                     let items = std::mem::take(items);
                     open.pop();
@@ -236,7 +269,7 @@ pub(super) fn read(text: &str, place: &str, limits: &Limits) -> Result<Value, Er
                 Some(Open::Map(entries, seen, key)) => {
                     let key_now = std::mem::take(key);
                     if !seen.insert(key_now.clone()) {
-                        return Err(cursor.wrong("a schema has a key twice"));
+                        return Err(cursor.wrong(words.twice));
                     }
                     entries.push((Value::Text(key_now), value));
                     if cursor.eat(",") {
@@ -244,7 +277,7 @@ pub(super) fn read(text: &str, place: &str, limits: &Limits) -> Result<Value, Er
                         break;
                     }
                     if !cursor.eat("}") {
-                        return Err(cursor.wrong("a schema is not JSON"));
+                        return Err(cursor.wrong(words.json));
                     }
                     let entries = std::mem::take(entries);
                     open.pop();
@@ -260,7 +293,12 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Value, Error> {
-        read(text, "MLmodel/signature/inputs", &Limits::default())
+        read(
+            text,
+            "MLmodel/signature/inputs",
+            &SCHEMA,
+            &Limits::default(),
+        )
     }
 
     #[test]

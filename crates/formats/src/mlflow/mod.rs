@@ -4,6 +4,7 @@
 //! are those of `docs/formats/mlmodel.md`.
 
 mod environment;
+mod files;
 mod flavors;
 mod json;
 mod mlmodel;
@@ -12,6 +13,7 @@ mod signature;
 pub mod yaml;
 
 pub use environment::{Environment, conda_yaml, python_env_yaml, requirements_txt};
+pub use files::Beside;
 pub use flavors::{FLAVORS, Payload};
 pub use mlmodel::{MLMODEL, MlModel};
 pub use requirements::{Requirement, requirement, requirements};

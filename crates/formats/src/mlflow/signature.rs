@@ -130,7 +130,7 @@ impl Signature {
             let wrong = |what| Error::malformed("mlmodel", Location::entry(&place), what);
             match map.given(key) {
                 None => Ok(None),
-                Some(Value::Text(text)) => match json::read(text, &place, limits)? {
+                Some(Value::Text(text)) => match json::read(text, &place, &json::SCHEMA, limits)? {
                     Value::List(items) => Ok(Some((place, items))),
                     _ => Err(wrong("a schema is not a list")),
                 },
