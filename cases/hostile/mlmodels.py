@@ -199,6 +199,31 @@ def folders():
     }
     found["link_broken"] = {"MLmodel": GOOD, "model.pkl": Link("nothing")}
     found["twins"] = {"MLmodel": GOOD, "model.pkl": "x", "Model.pkl": "y"}
+    composed, parts = "\u00e9.pkl", "e\u0301.pkl"
+    found["twins_composed"] = {
+        "MLmodel": entry(f'"{composed}"'),
+        "model.pkl": "x",
+        composed: "x",
+        parts: "y",
+    }
+    found["twins_composed_and_case"] = {
+        "MLmodel": entry(f'"{composed}"'),
+        "model.pkl": "x",
+        composed: "x",
+        "E\u0301.pkl": "y",
+    }
+    found["twins_composed_in_code"] = {
+        "MLmodel": GOOD.replace("code: null", "code: code"),
+        "model.pkl": "x",
+        f"code/{composed}": "",
+        f"code/{parts}": "",
+    }
+    found["twins_in_code"] = {
+        "MLmodel": GOOD.replace("code: null", "code: code"),
+        "model.pkl": "x",
+        "code/a/os.py": "",
+        "code/A/os.py": "",
+    }
     found["twins_mlmodel"] = {"MLmodel": GOOD, "mlmodel": GOOD, "model.pkl": "x"}
     return found
 

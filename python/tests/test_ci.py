@@ -12,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "cases" / "hostile"
+BOOSTERS = ROOT / "cases" / "boosters"
 GOOD = CASES / "tree" / "good.skops"
 REFUSED = CASES / "tree" / "child_past_end.skops"
 DAMAGED = CASES / "zip" / "duplicate_name.skops"
@@ -62,6 +63,10 @@ def test_no_input_is_text_of_a_script():
         ([GOOD, REFUSED], 1),
         ([GOOD, DAMAGED, REFUSED], 2),
         ([], 2),
+        ([ROOT / "cases/models/mlflow_3.17.2_pipeline_skops/model"], 0),
+        ([ROOT / "cases/models/mlflow_3.17.2_tree_pickle/model"], 1),
+        ([CASES / "mlflow/tag_python"], 2),
+        ([BOOSTERS / "xgboost_3.2.0_binary.ubj", BOOSTERS / "catboost_1.2.10_reg.cbm"], 0),
     ],
 )
 def test_the_action_ends_with_the_status_of_the_audit(tmp_path, command, files, status):
@@ -137,9 +142,12 @@ def hooks():
 def test_hooks_look_at_models_and_pickles_alone():
     for hook in hooks().values():
         taken = re.compile(hook["files"])
-        for name in ("a.skops", "b/model.lgb", "model.PKL", "x.joblib"):
+        for name in (
+            *("a.skops", "b/model.lgb", "model.PKL", "x.joblib", "model.ubj", "a/model.cbm"),
+            *("model.cb", "MLmodel", "iris/MLmodel"),
+        ):
             assert taken.search(name), name
-        for name in ("a.py", "data.npy", "skops", "model.skops.md", "MLmodel"):
+        for name in ("a.py", "data.npy", "skops", "model.skops.md", "aMLmodel", "MLmodel.md"):
             assert not taken.search(name), name
 
 
@@ -155,6 +163,9 @@ def test_hooks_look_at_models_and_pickles_alone():
         ("wild.skops", REFUSED, 1),
         ("model.pkl", None, 1),
         ("a.txt", None, 0),
+        ("MLmodel", CASES / "mlflow/unknown_flavors_only/MLmodel", 1),
+        ("model.ubj", BOOSTERS / "xgboost_3.2.0_binary.ubj", 0),
+        ("model.cb", BOOSTERS / "catboost_1.2.10_reg.cbm", 0),
     ],
 )
 def test_pre_commit_runs_the_hook(tmp_path, command, name, source, status):

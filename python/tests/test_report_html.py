@@ -6,6 +6,7 @@ import html.parser
 import io
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from sklearn.preprocessing import StandardScaler
 
 from nopickle import _rust, skops
 
-CASES = Path(__file__).parents[2] / "cases" / "hostile"
+ROOT = Path(__file__).parents[2]
+CASES = ROOT / "cases" / "hostile"
 
 MARKUP = (
     "</style><script>document.title='x'</script><img src=//example.com/x onerror=alert(2)> ' \" "
@@ -97,10 +99,23 @@ def models(tmp_path):
     (folder / "refused.skops").write_bytes((CASES / "tree/child_past_end.skops").read_bytes())
     (folder / "damaged.skops").write_bytes(b"PK")
     hostile_model(folder / "markup.skops")
+    # Model folders: a clean one, and one whose files, names and texts are markup.
+    shutil.copytree(ROOT / "cases/models/mlflow_3.17.2_pipeline_skops/model", folder / "mlflow")
+    sly = folder / "sly"
+    shutil.copytree(folder / "mlflow", sly)
+    hostile_model(sly / "model.skops")
+    (sly / "<img src=x onerror=alert(1)>.py").write_text("import os\n")
+    (sly / "weights.bin").write_bytes(b"\1\2")
+    (sly / f"{'long_' * 40}.pkl").write_bytes(b"\x80\x04N.")
     return folder
 
 
-NAMES = ("clean", "large", "refused", "damaged", "markup")
+def model(folder, name):
+    """The path of a model: a folder, or a file of skops."""
+    return folder / name if (folder / name).is_dir() else folder / f"{name}.skops"
+
+
+NAMES = ("clean", "large", "refused", "damaged", "markup", "mlflow", "sly")
 
 
 def test_the_policy_names_the_digest_of_the_style(tmp_path, models):
@@ -117,7 +132,7 @@ def test_the_policy_names_the_digest_of_the_style(tmp_path, models):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("asked", ["inspect", "audit"])
 def test_a_page_is_well_formed_and_names_nothing_outside(tmp_path, models, asked, name):
-    path, status = page_of(tmp_path, asked, models / f"{name}.skops")
+    path, status = page_of(tmp_path, asked, model(models, name))
     text = path.read_text()
     page = Outline(text)
     assert page.open == []
@@ -175,7 +190,7 @@ def chrome(tmp_path_factory):
 @pytest.mark.parametrize("asked", ["inspect", "audit"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_fits_a_phone_and_asks_for_nothing(tmp_path, models, chrome, asked, name):
-    path, _ = page_of(tmp_path, asked, models / f"{name}.skops")
+    path, _ = page_of(tmp_path, asked, model(models, name))
     for width in (390, 1280):
         for dark in (False, True):
             chrome.open(path, width, 844, dark)

@@ -311,6 +311,29 @@ def nopickle(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def by_policy(pair, model, folder):
+    """The keys of a policy verify what they signed; a policy without one answers nothing."""
+    policy = folder / "policy.toml"
+    for text, status, says in (
+        (f"[[keys]]\npath = '{pair[1]}'\n", 0, f", that of {policy}:2\n"),
+        (f"[[keys]]\npath = '{pair[1]}'\nuntil = 2020-01-01\n", 2, "no key that holds today"),
+        ("", 2, "it has no key"),
+        ("[[keys]]\npath = 'nothing'\n", 2, "a key can't be read"),
+    ):
+        policy.write_text(text)
+        found = nopickle("verify", model, "--policy", policy)
+        assert found.returncode == status, found.stderr
+        assert says in (found.stderr if status else found.stdout), found
+        document = json.loads(nopickle("verify", model, "--policy", policy, "--json").stdout)
+        assert document["answer"] == ("could not answer" if status else "verified")
+        assert document.get("policy") == (None if status else f"{policy}:2")
+    pem = public(ec.generate_private_key(ec.SECP256R1())).decode()
+    policy.write_text(f"[[keys]]\npem = '''{pem}'''\n")
+    found = nopickle("verify", model, "--policy", policy)
+    assert found.returncode == 1
+    assert "the signature is of another key" in found.stderr
+
+
 def test_the_command_answers_by_its_exit_status(pair, model, tmp_path):
     unsigned = nopickle("verify", model, "--key", pair[1])
     assert (unsigned.returncode, unsigned.stdout) == (1, "")
@@ -324,6 +347,7 @@ def test_the_command_answers_by_its_exit_status(pair, model, tmp_path):
     document = json.loads(nopickle("verify", model, "--key", pair[1], "--json").stdout)
     assert document["answer"] == "verified"
     assert sorted(document["files"]) == sorted(FILES)
+    by_policy(pair, model, tmp_path)
     (model / "code-x").unlink()
     (model / "\x1b[2J").write_bytes(b"")
     refused = nopickle("verify", model, "--key", pair[1])
@@ -340,6 +364,8 @@ def test_the_command_answers_by_its_exit_status(pair, model, tmp_path):
         ("verify", tmp_path / "nothing", "--key", pair[1]),
         ("verify", model, "--key", tmp_path / "nothing"),
         ("verify", model),
+        ("verify", model, "--policy", tmp_path / "nothing"),
+        ("verify", model, "--key", pair[1], "--policy", tmp_path / "policy.toml"),
         ("sign", model, "--key", pair[1]),
     ):
         assert nopickle(*arguments).returncode == 2, arguments

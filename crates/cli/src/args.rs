@@ -25,6 +25,7 @@ Examples:
   nopickle inspect model.skops --depth 2
   nopickle inspect model.skops --trust mypackage.features.WeekdayEncoder
   nopickle inspect model.skops --html --output model.html
+  nopickle inspect mlflow_model/
   nopickle inspect model.skops --json | jq '.names[] | select(.trust == null)'";
 
 const AUDIT: &str = "Exit status:
@@ -111,11 +112,13 @@ Examples:
 const VERIFY: &str = "Exit status:
   0  the model is what one of the keys signed
   1  refused: not signed, signed by another key, or a file was changed, added, removed, renamed or is a link
-  2  could not answer: the model, its signature or a key could not be read; or wrong arguments
+  2  could not answer: the model, its signature, a key or the policy could not be read, or the policy has no
+     key; or wrong arguments
 
 Examples:
   nopickle verify model/ --key key.pub.pem
   nopickle verify model.skops --key alice.pub.pem --key bob.pub.pem
+  nopickle verify model/ --policy policy.toml
   nopickle verify model/ --key key.pub.pem --json | jq -r '.reasons[].file'";
 
 /// Looks into machine-learning models, and says whether they would load, without running anything that
@@ -375,8 +378,16 @@ pub(crate) struct Verify {
     /// The model: a folder, or one file
     pub(crate) model: PathBuf,
     /// A public key in PEM; may be given again: one of them must have signed the model
-    #[arg(long = "key", value_name = "FILE", required = true)]
+    #[arg(
+        long = "key",
+        value_name = "FILE",
+        required_unless_present = "policy",
+        conflicts_with = "policy"
+    )]
     pub(crate) keys: Vec<PathBuf>,
+    /// A policy file: one of its keys that hold today must have signed the model
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// Where the signature is [default: model.sig in the folder; for a file, its name with .sig behind it]
     #[arg(long, value_name = "PATH")]
     pub(crate) signature: Option<PathBuf>,
@@ -389,7 +400,7 @@ pub(crate) struct Verify {
 #[derive(Debug, clap::Args)]
 #[command(after_help = INSPECT)]
 pub(crate) struct Inspect {
-    /// The model: a .skops file, or a booster in its own format
+    /// The model: a .skops file, a booster in its own format, or an MLflow model folder
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) form: FormArgs,
@@ -414,7 +425,8 @@ pub(crate) struct Inspect {
 #[derive(Debug, clap::Args)]
 #[command(after_help = AUDIT)]
 pub(crate) struct Audit {
-    /// Models, and folders to walk; links in folders are not followed, files that are no models are counted
+    /// Models, MLflow model folders, and folders to walk; links in folders are not followed, files that are no models are
+    /// counted
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]

@@ -1,8 +1,8 @@
 //! What an error means to whoever called: the one place that decides it.
 
 use nopickle_formats::{Error, Location};
-use nopickle_gate::Error as GateError;
 use nopickle_gate::signing::Error as SigningError;
+use nopickle_gate::{Error as GateError, Unclean};
 use nopickle_tracking::Error as StoreError;
 
 /// Trusted and verified.
@@ -37,6 +37,15 @@ pub(crate) struct Told<'e> {
     pub(crate) hint: &'static str,
 }
 
+/// What names mean that nobody has trusted.
+const UNTRUSTED: Told<'static> = Told {
+    code: REFUSED,
+    kind: "untrusted",
+    at: None,
+    hint: "read `nopickle inspect FILE`; once you have read a name's code, trust it with `--trust NAME` or in a policy: \
+           `nopickle policy explain FILE` prints the lines",
+};
+
 pub(crate) fn tell(error: &Error) -> Told<'_> {
     let (code, kind, at, hint) = match error {
         Error::Malformed { at, .. } => (
@@ -57,13 +66,7 @@ pub(crate) fn tell(error: &Error) -> Told<'_> {
             None,
             "if you expect a file of this size, raise the limit: `nopickle audit --help` lists them",
         ),
-        Error::Untrusted(_) => (
-            REFUSED,
-            "untrusted",
-            None,
-            "read `nopickle inspect FILE`; once you have read a name's code, trust it with `--trust NAME` or in a policy: \
-             `nopickle policy explain FILE` prints the lines",
-        ),
+        Error::Untrusted(_) => return UNTRUSTED,
         Error::Unverified { at, .. } => (
             REFUSED,
             "unverified",
@@ -76,6 +79,52 @@ pub(crate) fn tell(error: &Error) -> Told<'_> {
             None,
             "see that the file is there, and that you may read it",
         ),
+    };
+    Told {
+        code,
+        kind,
+        at,
+        hint,
+    }
+}
+
+/// As [`tell`], of what the gate says.
+pub(crate) fn tell_gate(error: &GateError) -> Told<'_> {
+    let (code, kind, at, hint) = match error {
+        GateError::Policy { at, .. } => (
+            UNANSWERED,
+            "policy",
+            Some(at),
+            "mend the policy: `nopickle policy check` says what is wrong with it",
+        ),
+        GateError::Switch { .. } => (
+            UNANSWERED,
+            "policy",
+            None,
+            "set the variable to true or false",
+        ),
+        GateError::Refused { .. } => (REFUSED, "refused", None, "see what the policy says"),
+        GateError::Signature { refused, .. } => (REFUSED, "signature", None, refused.hint()),
+        GateError::Unclean { at, why } => {
+            let (kind, hint) = match why {
+                Unclean::Pickle(_) => (
+                    "pickle",
+                    "get the model in a format that holds data, or log it again with serialization_format=\"skops\"; \
+                     `--policy` does not make a pickle clean",
+                ),
+                Unclean::Code(_) => (
+                    "code",
+                    "read it; once you have, pin it in a policy: `nopickle policy init FILE` prints the lines",
+                ),
+                Unclean::Unknown(_) => (
+                    "unknown",
+                    "take it out of the folder; or, once you know what it is, give its SHA-256 in a policy",
+                ),
+            };
+            (REFUSED, kind, Some(at), hint)
+        }
+        GateError::Untrusted(_) => return UNTRUSTED,
+        GateError::Model(error) => return tell(error),
     };
     Told {
         code,
@@ -113,13 +162,7 @@ pub(crate) fn tell_signing(error: &SigningError) -> (u8, &'static str, &'static 
 
 /// The exit status of what keeps a model from being opened.
 pub(crate) fn gate_code(error: &GateError) -> u8 {
-    match error {
-        GateError::Policy { .. } | GateError::Switch { .. } => UNANSWERED,
-        GateError::Refused { .. } | GateError::Signature { .. } | GateError::Untrusted(_) => {
-            REFUSED
-        }
-        GateError::Model(error) => tell(error).code,
-    }
+    tell_gate(error).code
 }
 
 /// What to do next where a store could not answer; none where the error says it.

@@ -5,8 +5,10 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use nopickle_formats::archive::{self, Archive, Source};
-use nopickle_formats::{Booster, Error, Format, Limits, Read, SNIFFED};
-use nopickle_gate::{Error as GateError, Policy, check_skops};
+use nopickle_formats::mlflow::MLMODEL;
+use nopickle_formats::scan::{self, Content};
+use nopickle_formats::{Booster, Error, Format, Limits, Location, Read, SNIFFED};
+use nopickle_gate::{Error as GateError, Policy, Unclean, check_skops};
 
 /// Opens a regular file; a folder, a pipe or a device is an error.
 pub(crate) fn open(path: &Path) -> Result<File, Error> {
@@ -42,6 +44,41 @@ pub(crate) fn reader(
             Ok(names_schema(file, limits.clone())?.then_some(format))
         }
         format => Ok(format),
+    }
+}
+
+/// Refuses a file that is no model and holds a pickle.
+pub(crate) fn no_pickle(file: &File, path: &Path, limits: &Limits) -> Result<(), GateError> {
+    let found = scan::scan(Source::File(file.try_clone()?), &mut limits.clone());
+    match found {
+        Ok(found) if matches!(found.content, Content::Pickle) => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            Err(GateError::Unclean {
+                at: Location::entry(&name),
+                why: Unclean::Pickle(found.pickles),
+            })
+        }
+        // What else is wrong with a file that is no model says nothing of pickles.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Whether a path is that of a model folder: an `MLmodel` stands in it, whatever that is.
+pub(crate) fn is_folder(path: &Path) -> bool {
+    path.is_dir() && path.join(MLMODEL).symlink_metadata().is_ok()
+}
+
+/// The folder of an `MLmodel` that is named itself; else the path.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if path.ends_with(MLMODEL) && !path.is_dir() => {
+            if parent.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                parent
+            }
+        }
+        _ => path,
     }
 }
 
@@ -89,25 +126,16 @@ pub(crate) fn decide(
     path: &Path,
     format: &Format,
     policy: &Policy,
-) -> Result<(), Error> {
+) -> Result<(), GateError> {
     match format.read {
         Read::Graph(_) => {
             let source = Source::File(file.try_clone()?);
             let name = path.file_name().map(|name| name.to_string_lossy());
-            check_skops(source, name.as_deref(), policy.clone()).map_err(model_error)
+            check_skops(source, name.as_deref(), policy.clone())
         }
-        Read::Booster(read) => booster(file, path, read, policy.limits()).map(|_| ()),
-    }
-}
-
-/// The error of the model in what the gate says of a file.
-fn model_error(error: GateError) -> Error {
-    match error {
-        GateError::Model(error) => error,
-        GateError::Untrusted(refusal) => refusal.untrusted.into(),
-        error @ (GateError::Policy { .. }
-        | GateError::Switch { .. }
-        | GateError::Refused { .. }
-        | GateError::Signature { .. }) => io::Error::other(error.to_string()).into(),
+        Read::Booster(read) => {
+            booster(file, path, read, policy.limits())?;
+            Ok(())
+        }
     }
 }

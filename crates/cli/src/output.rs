@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
 use nopickle_formats::Error;
+use nopickle_gate::Error as GateError;
 use serde::Serialize;
 
 use crate::args::{Colour, When};
@@ -229,15 +230,15 @@ pub(crate) fn bytes(number: u64) -> String {
 }
 
 /// Says on stderr that a file could not be shown, and what to do.
-pub(crate) fn complain(file: &Path, error: &Error) -> io::Result<()> {
-    let told = exit::tell(error);
+pub(crate) fn complain(file: &Path, error: &GateError) -> io::Result<()> {
+    let told = exit::tell_gate(error);
     let mut stderr = io::stderr();
     writeln!(
         stderr,
         "error: {}: {}: {}",
         path(file),
         exit::words(told.code),
-        clean_name(&error.to_string())
+        clean_name(&message(error))
     )?;
     hint(told.hint, file)
 }
@@ -334,6 +335,14 @@ pub(crate) fn time(milliseconds: i64) -> String {
     )
 }
 
+/// An error in words. Names that are not trusted are told alone, without the rules of the policy.
+pub(crate) fn message(error: &GateError) -> String {
+    match error {
+        GateError::Untrusted(refusal) => refusal.untrusted.to_string(),
+        error => error.to_string(),
+    }
+}
+
 /// An error as JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct ErrorJson {
@@ -352,10 +361,15 @@ struct NameJson {
 }
 
 impl ErrorJson {
-    pub(crate) fn new(error: &Error) -> Self {
-        let told = exit::tell(error);
-        let (entry, names) = match error {
-            Error::Untrusted(untrusted) => {
+    pub(crate) fn new(error: &GateError) -> Self {
+        let told = exit::tell_gate(error);
+        let untrusted = match error {
+            GateError::Model(Error::Untrusted(untrusted)) => Some(untrusted),
+            GateError::Untrusted(refusal) => Some(&refusal.untrusted),
+            _ => None,
+        };
+        let (entry, names) = match untrusted {
+            Some(untrusted) => {
                 let name = |refused: &nopickle_formats::Refused| NameJson {
                     name: refused.name.clone(),
                     offset: refused.offset,
@@ -365,15 +379,15 @@ impl ErrorJson {
                     untrusted.names.iter().map(name).collect(),
                 )
             }
-            _ => (told.at.map(|at| at.entry.clone()), Vec::new()),
+            None => (told.at.map(|at| at.entry.clone()), Vec::new()),
         };
         Self {
             kind: told.kind,
-            message: error.to_string(),
+            message: message(error),
             entry,
             offset: told.at.and_then(|at| at.offset),
             class: match error {
-                Error::Unverified { class, .. } => Some(class.clone()),
+                GateError::Model(Error::Unverified { class, .. }) => Some(class.clone()),
                 _ => None,
             },
             names,

@@ -774,6 +774,11 @@ fn the_command_says_of_hostile_files_what_the_library_says() {
     let mut answers = BTreeMap::new();
     for file in answer["files"].as_array().unwrap() {
         let path = PathBuf::from(file["file"].as_str().unwrap());
+        if path.is_dir() {
+            // A model folder: test_hostile_command.py has their list.
+            assert_ne!(file["answer"], "trusted and verified", "{}", path.display());
+            continue;
+        }
         let told = library(
             &path,
             Limits {
@@ -912,4 +917,199 @@ fn a_policy_decides_in_every_command_that_opens_a_model() {
     );
     assert_eq!(check(&broken).code, 1);
     assert_eq!(check(&folder.path("none.toml")).code, 2);
+}
+
+/// A model folder with a file of every kind.
+fn model_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let from = root("cases/models/mlflow_3.17.2_code_skops/model");
+    fs::create_dir(folder.path().join("code")).unwrap();
+    for entry in walkdir::WalkDir::new(&from) {
+        let entry = entry.unwrap();
+        let name = entry.path().strip_prefix(&from).unwrap();
+        if entry.file_type().is_file() {
+            fs::copy(entry.path(), folder.path().join(name)).unwrap();
+        }
+    }
+    for (name, bytes) in [
+        ("weights.bin", b"\x01\x02".as_slice()),
+        ("hidden.txt", b"\x80\x04N."),
+        ("README.md", b"A model.\n"),
+        ("old.lgb", b"tree\nversion=v4\n"),
+    ] {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn every_file_of_a_model_folder_is_told() {
+    let folder = model_folder();
+    let path = text(folder.path());
+    let words: BTreeMap<&str, (&str, &str, Option<&str>)> = BTreeMap::from([
+        ("MLmodel", ("MLmodel", "trusted and verified", None)),
+        (
+            "README.md",
+            ("text that nothing loads", "trusted and verified", None),
+        ),
+        ("code/doubler.py", ("code", "refused", Some("code"))),
+        ("conda.yaml", ("environment", "trusted and verified", None)),
+        ("hidden.txt", ("pickle", "refused", Some("pickle"))),
+        (
+            "input_example.json",
+            ("input example", "trusted and verified", None),
+        ),
+        ("model.skops", ("skops", "refused", Some("untrusted"))),
+        (
+            "old.lgb",
+            ("lightgbm", "could not answer", Some("malformed")),
+        ),
+        (
+            "python_env.yaml",
+            ("environment", "trusted and verified", None),
+        ),
+        (
+            "requirements.txt",
+            ("requirements", "trusted and verified", None),
+        ),
+        (
+            "serving_input_example.json",
+            ("input example", "trusted and verified", None),
+        ),
+        ("weights.bin", ("unknown", "refused", Some("unknown"))),
+    ]);
+    for (command, schema) in [
+        ("audit", "audit.schema.json"),
+        ("inspect", "inspect.schema.json"),
+    ] {
+        let ran = nopickle(&[command, "--json", path]);
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        let answer = fits_schema(schema, &ran.out);
+        let model = if command == "audit" {
+            assert_eq!(answer["summary"]["files"], 1);
+            &answer["files"][0]
+        } else {
+            &answer
+        };
+        assert_eq!(model["answer"], "could not answer");
+        assert_eq!(model["error"]["kind"], "malformed");
+        let folder_json = &model["folder"];
+        assert_eq!(folder_json["entry"], "model.skops");
+        let files = folder_json["files"].as_array().unwrap();
+        let told: BTreeMap<&str, (&str, &str, Option<&str>)> = files
+            .iter()
+            .map(|file| {
+                let is = file["is"].as_str().unwrap();
+                let kind = file["error"]["kind"].as_str();
+                assert_eq!(file["sha256"].as_str().unwrap().len(), 64);
+                (
+                    file["path"].as_str().unwrap(),
+                    (is, file["answer"].as_str().unwrap(), kind),
+                )
+            })
+            .collect();
+        assert_eq!(told, words);
+        let shown = nopickle(&[command, path]);
+        assert_eq!(shown.code, 2);
+        for name in words.keys() {
+            assert!(shown.out.contains(&format!(" {name} ")), "{}", shown.out);
+        }
+        assert!(
+            shown
+                .out
+                .contains("\n  hidden.txt: a pickle: loading it can run any code"),
+            "{}",
+            shown.out
+        );
+        assert!(shown.out.contains("5 of 12 files are not clean"));
+        // The `MLmodel` stands for its folder.
+        let named = folder.path().join("MLmodel");
+        assert_eq!(nopickle(&[command, text(&named)]).out, shown.out);
+    }
+    let twice = nopickle(&["audit", "-q", path, text(&folder.path().join("MLmodel"))]);
+    assert_eq!(twice.out, nopickle(&["audit", "-q", path]).out);
+    let quiet = nopickle(&["audit", "--quiet", path]);
+    assert_eq!(quiet.out.lines().count(), 6, "{}", quiet.out);
+    let names = nopickle(&["inspect", path]).out;
+    assert!(
+        names.contains("refused   doubler.Doubler  instance  nothing grants it"),
+        "{names}"
+    );
+}
+
+#[test]
+fn a_model_folder_is_clean_where_its_code_is_pinned_and_its_names_are_granted() {
+    let model = root("cases/models/mlflow_3.17.2_code_skops/model");
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.toml");
+    let entries = nopickle(&[
+        "policy",
+        "init",
+        text(&model),
+        "--policy",
+        text(&empty(&folder)),
+    ]);
+    assert_eq!(entries.code, 0, "{}", entries.err);
+    fs::write(&policy, &entries.out).unwrap();
+    for command in ["audit", "inspect"] {
+        assert_eq!(nopickle(&[command, text(&model)]).code, 1);
+        let ran = nopickle(&[command, text(&model), "--policy", text(&policy)]);
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        assert!(
+            ran.out.contains("\n  code/doubler.py: the digest of "),
+            "{}",
+            ran.out
+        );
+    }
+}
+
+fn empty(folder: &tempfile::TempDir) -> PathBuf {
+    let path = folder.path().join("empty.toml");
+    fs::write(&path, "").unwrap();
+    path
+}
+
+#[test]
+fn every_model_folder_of_the_cases_is_clean_or_says_why_not() {
+    let ran = nopickle(&["audit", "--json", text(&root("cases/models"))]);
+    let answer = fits_schema("audit.schema.json", &ran.out);
+    let mut folders = 0;
+    for file in answer["files"].as_array().unwrap() {
+        let Some(folder) = file.get("folder") else {
+            continue;
+        };
+        folders += 1;
+        let name = file["file"].as_str().unwrap();
+        let kinds: BTreeSet<&str> = folder["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|file| file["error"]["kind"].as_str())
+            .collect();
+        let expected: &[&str] = match name {
+            name if name.contains("code_skops") => &["code", "untrusted"],
+            name if name.contains("code_") => &["code", "pickle"],
+            name if name.contains("pickle") => &["pickle"],
+            _ => &[],
+        };
+        assert_eq!(kinds, expected.iter().copied().collect(), "{name}");
+    }
+    assert!(folders >= 15, "{folders}");
+}
+
+#[test]
+fn a_pickle_is_refused_wherever_it_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.bin");
+    fs::write(&file, b"\x80\x04N.").unwrap();
+    fs::write(folder.path().join("b.txt"), b"words").unwrap();
+    for command in [
+        vec!["audit", text(folder.path())],
+        vec!["audit", text(&file)],
+        vec!["inspect", text(&file)],
+    ] {
+        let ran = nopickle(&command);
+        assert_eq!(ran.code, 1, "{command:?}: {}{}", ran.out, ran.err);
+        assert!((ran.out + &ran.err).contains("a pickle: loading it can run any code"));
+    }
 }

@@ -85,6 +85,42 @@ fn sarif_has_a_result_for_each_finding() {
 }
 
 #[test]
+fn a_finding_of_a_model_folder_stands_at_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model");
+    fs::create_dir(&model).unwrap();
+    fs::copy(case("mlflow/good/MLmodel"), model.join("MLmodel")).unwrap();
+    fs::copy(case("mlflow/good/model.pkl"), model.join("model.pkl")).unwrap();
+    fs::copy(case("skops/function_exec.skops"), model.join("b.skops")).unwrap();
+    let (code, log) = sarif(folder.path(), &["audit", "model", "--sarif"]);
+    assert_eq!(code, 1);
+    let run = &log["runs"][0];
+    let (names, pickle) = (&run["results"][0], &run["results"][1]);
+    assert_eq!(
+        (&names["ruleId"], &pickle["ruleId"]),
+        (&"NP4001".into(), &"NP4002".into())
+    );
+    for (result, uri) in [(names, "model/b.skops"), (pickle, "model/model.pkl")] {
+        let place = &result["locations"][0]["physicalLocation"]["artifactLocation"];
+        assert_eq!(place["uri"], uri);
+        let index = usize::try_from(place["index"].as_u64().unwrap()).unwrap();
+        let artifact = &run["artifacts"][index];
+        assert_eq!(artifact["location"]["uri"], uri);
+        assert_eq!(artifact["hashes"]["sha-256"].as_str().unwrap().len(), 64);
+    }
+    let inside = &names["relatedLocations"][0]["physicalLocation"]["artifactLocation"];
+    let index = usize::try_from(inside["index"].as_u64().unwrap()).unwrap();
+    let parent = usize::try_from(run["artifacts"][index]["parentIndex"].as_u64().unwrap()).unwrap();
+    assert_eq!(run["artifacts"][parent]["location"]["uri"], "model/b.skops");
+    for command in ["audit", "inspect"] {
+        let page = nopickle(folder.path(), &[command, "model", "--html"]);
+        let page = String::from_utf8(page.stdout).unwrap();
+        assert!(page.contains("<dd>b.skops, schema.json, byte "), "{page}");
+        assert!(page.contains("<td class=\"name\">model.pkl<div"));
+    }
+}
+
+#[test]
 fn the_same_models_give_the_same_bytes_in_every_form() {
     let folder = folder();
     for form in ["--json", "--sarif", "--html"] {
@@ -241,5 +277,46 @@ fn one_form_at_a_time() {
             assert_eq!(output.status.code(), Some(2));
             assert_eq!(output.stdout, b"");
         }
+    }
+}
+
+#[test]
+fn no_hostile_file_is_filed_under_what_is_left() {
+    let hostile = case("");
+    let limits = [
+        "--max-inflated",
+        "4M",
+        "--max-arrays",
+        "4M",
+        "--max-schema",
+        "4M",
+    ];
+    let args = [
+        &["audit", hostile.to_str().unwrap(), "--sarif"],
+        &limits[..],
+    ]
+    .concat();
+    let (_, log) = sarif(Path::new("."), &args);
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    assert!(results.len() > 1500, "{}", results.len());
+    let mut rules = std::collections::BTreeSet::new();
+    for result in results {
+        let rule = result["ruleId"].as_str().unwrap();
+        assert!(!rule.ends_with("999"), "{}", result["message"]["text"]);
+        rules.insert(rule);
+    }
+    // Each group of errors of a model has a case.
+    for rule in log["runs"][0]["tool"]["driver"]["rules"]
+        .as_array()
+        .unwrap()
+    {
+        let id = rule["id"].as_str().unwrap();
+        let of_models = id.starts_with("NP1") || id.starts_with("NP5");
+        // No requirements, signatures and policies are among these files.
+        let elsewhere = ["NP1005", "NP1010", "NP5016"].contains(&id);
+        assert!(
+            !of_models || elsewhere || id.ends_with("999") || rules.contains(id),
+            "{id}"
+        );
     }
 }

@@ -10,9 +10,9 @@ mod open;
 pub mod policy;
 pub mod signing;
 
-pub use error::Error;
+pub use error::{Error, Unclean};
 pub use open::{
-    Asked, CodeRule, Content, Explained, ModelCode, Opened, Refusal, What, asked, check_skops,
-    entries_for, explain, open_folder, open_skops,
+    Asked, CodeRule, Content, Explained, Looked, LookedFile, ModelCode, Opened, Refusal, What,
+    asked, check_skops, entries_for, explain, look, open_folder, open_skops, public_keys,
 };
 pub use policy::Policy;

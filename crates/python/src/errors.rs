@@ -46,7 +46,9 @@ pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
 pub(crate) fn raise_gate(py: Python<'_>, error: GateError, argument: &str) -> PyErr {
     match error {
         GateError::Policy { .. } => exception(py, "PolicyError", error.to_string()),
-        GateError::Switch { .. } | GateError::Refused { .. } => invalid(py, &error.to_string()),
+        GateError::Switch { .. } | GateError::Refused { .. } | GateError::Unclean { .. } => {
+            invalid(py, &error.to_string())
+        }
         GateError::Signature { ref refused, .. } => {
             let message = format!("{error}\nhint: {}", refused.hint());
             exception(py, "UnverifiedModelError", message)

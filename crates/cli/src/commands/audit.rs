@@ -1,15 +1,16 @@
 //! `nopickle audit`: whether models would load.
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nopickle_formats::Error;
-use nopickle_gate::Policy;
+use nopickle_gate::{Error, Policy};
 use serde::Serialize;
 
 use crate::args::Audit;
+use crate::commands::folder::{self, FolderJson};
 use crate::exit;
 use crate::model;
 use crate::output::{self, ErrorJson, Line, Paint, Style, clean_name};
@@ -21,15 +22,19 @@ struct Target {
     /// Whether it was named on the command line, and not found in a folder.
     named: bool,
     size: u64,
+    /// Whether it is a model folder.
+    folder: bool,
     /// Why it cannot be looked at.
     broken: Option<Error>,
 }
 
 #[derive(Serialize)]
-struct FileJson {
+struct FileJson<'a> {
     file: String,
     answer: &'static str,
     error: Option<ErrorJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folder: Option<FolderJson<'a>>,
 }
 
 pub(crate) fn run(args: &Audit) -> io::Result<u8> {
@@ -49,21 +54,24 @@ pub(crate) fn run(args: &Audit) -> io::Result<u8> {
     }
     for target in targets {
         bar.set_message(output::path(&target.path));
-        let answer = match target.broken {
-            Some(error) => Some(Err(error)),
-            None => answer(&target, &policy),
-        };
-        bar.inc(target.size);
-        let Some(answer) = answer else {
+        let size = target.size;
+        let answered = answered(target, &policy);
+        bar.inc(size);
+        let Some(model) = answered else {
             summary.skipped += 1;
             continue;
         };
-        let model = Answered::new(target.path, answer);
         summary.count(model.code());
         let shown = bar.suspend(|| match form {
             Form::Json => json_line(&mut out, &model, summary.files == 1),
             Form::Text if args.quiet && model.code() == exit::FINE => Ok(()),
-            Form::Text => line(&model).write(&mut out, style),
+            Form::Text => {
+                line(&model).write(&mut out, style)?;
+                match &model.folder {
+                    Some(looked) => folder::text(&mut out, style, looked, args.quiet),
+                    None => Ok(()),
+                }
+            }
             Form::Sarif | Form::Html => Ok(()),
         });
         shown?;
@@ -108,7 +116,8 @@ fn json_line(out: &mut impl Write, model: &Answered, first: bool) -> io::Result<
     let line = FileJson {
         file: model.file.to_string_lossy().into_owned(),
         answer: exit::words(model.code()),
-        error: model.error.as_ref().map(ErrorJson::new),
+        error: model.error().map(ErrorJson::new),
+        folder: model.folder.as_deref().map(FolderJson::new),
     };
     out.write_all(if first { b"\n" } else { b",\n" })?;
     serde_json::to_writer(out, &line).map_err(Into::into)
@@ -119,10 +128,12 @@ fn line(model: &Answered) -> Line {
     line.keep_whole();
     line.push(Paint::Plain, format!("{}: ", output::path(&model.file)));
     line.push(Paint::answer(model.code()), exit::words(model.code()));
-    if let Some(error) = &model.error {
+    if let Some(looked) = &model.folder {
+        line.push(Paint::Plain, folder::why(looked));
+    } else if let Some(error) = &model.error {
         line.push(
             Paint::Plain,
-            format!(": {}", clean_name(&error.to_string())),
+            format!(": {}", clean_name(&output::message(error))),
         );
     }
     line
@@ -136,15 +147,31 @@ fn hint_for_nothing(files: &[PathBuf]) -> io::Result<()> {
     output::hint(hint, first)
 }
 
-/// The answer for a file; `None` for one that was found in a folder and is no model.
-fn answer(target: &Target, policy: &Policy) -> Option<Result<(), Error>> {
+/// The answer for a file or a model folder; `None` for a file that was found in a folder and is neither model nor pickle.
+fn answered(target: Target, policy: &Policy) -> Option<Answered> {
+    if target.folder {
+        let looked = nopickle_gate::look(&target.path, policy);
+        return Some(Answered::of_folder(target.path, looked));
+    }
+    let answer = match target.broken {
+        Some(error) => Err(error),
+        None => answer(&target.path, target.named, policy)?,
+    };
+    Some(Answered::new(target.path, answer))
+}
+
+fn answer(path: &Path, named: bool, policy: &Policy) -> Option<Result<(), Error>> {
     let answer = || -> Result<Option<()>, Error> {
-        let path = &target.path;
         let mut file = model::open(path)?;
         let format = match model::reader(&mut file, path, policy.limits())? {
             Some(format) => format,
-            None if target.named => model::usual(),
-            None => return Ok(None),
+            None => {
+                model::no_pickle(&file, path, policy.limits())?;
+                if !named {
+                    return Ok(None);
+                }
+                model::usual()
+            }
         };
         model::decide(&file, path, format, policy).map(Some)
     };
@@ -154,25 +181,43 @@ fn answer(target: &Target, policy: &Policy) -> Option<Result<(), Error>> {
 /// The files to look at, folders walked, in the order of their names.
 fn targets(paths: &[PathBuf], skipped: &mut usize) -> Vec<Target> {
     let mut found = Vec::new();
+    let mut named = HashSet::new();
     for path in paths {
+        let path = model::folder_of(path);
+        if path.is_dir() && !named.insert(path) {
+            continue;
+        }
         if !path.is_dir() {
             let size = path.metadata().map_or(0, |data| data.len());
             found.push(Target {
-                path: path.clone(),
+                path: path.to_owned(),
                 named: true,
                 size,
+                folder: false,
                 broken: None,
             });
             continue;
         }
-        for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
+        let mut walk = walkdir::WalkDir::new(path).sort_by_file_name().into_iter();
+        while let Some(entry) = walk.next() {
             match entry {
+                Ok(entry) if entry.file_type().is_dir() && model::is_folder(entry.path()) => {
+                    walk.skip_current_dir();
+                    found.push(Target {
+                        size: size_of(entry.path()),
+                        path: entry.into_path(),
+                        named: true,
+                        folder: true,
+                        broken: None,
+                    });
+                }
                 Ok(entry) if entry.file_type().is_file() => {
                     let size = entry.metadata().map_or(0, |data| data.len());
                     found.push(Target {
                         path: entry.into_path(),
                         named: false,
                         size,
+                        folder: false,
                         broken: None,
                     });
                 }
@@ -183,12 +228,22 @@ fn targets(paths: &[PathBuf], skipped: &mut usize) -> Vec<Target> {
                     path: error.path().unwrap_or(path).to_path_buf(),
                     named: true,
                     size: 0,
-                    broken: Some(Error::Io(error.into())),
+                    folder: false,
+                    broken: Some(io::Error::from(error).into()),
                 }),
             }
         }
     }
     found
+}
+
+/// The bytes of all files below a folder.
+fn size_of(path: &Path) -> u64 {
+    walkdir::WalkDir::new(path)
+        .into_iter()
+        .filter_map(|entry| entry.ok()?.metadata().ok())
+        .filter(std::fs::Metadata::is_file)
+        .fold(0, |all, data| all.saturating_add(data.len()))
 }
 
 /// A bar on stderr where that is a terminal and the work is long; else one that nobody sees.

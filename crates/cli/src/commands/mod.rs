@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub(crate) mod audit;
+pub(crate) mod folder;
 pub(crate) mod inspect;
 pub(crate) mod models;
 pub(crate) mod policy;

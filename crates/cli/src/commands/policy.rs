@@ -292,9 +292,9 @@ fn init(args: &PolicyInit) -> io::Result<u8> {
 
 fn failed(model: &Path, error: &Error) -> io::Result<u8> {
     match error {
-        Error::Model(error) => {
+        Error::Model(_) => {
             output::complain(model, error)?;
-            Ok(exit::tell(error).code)
+            Ok(exit::gate_code(error))
         }
         error => {
             output::complain_of_gate(error)?;

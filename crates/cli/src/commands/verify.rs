@@ -4,7 +4,9 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nopickle_formats::Location;
 use nopickle_gate::signing::{self, Error, Options, PublicKey, Verified};
+use nopickle_gate::{Error as GateError, Policy};
 use serde_json::{Value, json};
 
 use crate::args::Verify;
@@ -12,15 +14,61 @@ use crate::exit;
 use crate::output::{self, clean, clean_name, counted};
 
 pub(crate) fn run(args: &Verify) -> io::Result<u8> {
-    match verify(args) {
-        Ok(verified) => write(args, &verified),
+    let (keys, places) = match keys(args) {
+        Ok(found) => found,
+        Err(error) => return unusable(args, &error),
+    };
+    match keys.and_then(|keys| verify(args, &keys)) {
+        Ok(verified) => {
+            let (by, verified) = verified;
+            write(args, &verified, places.get(by).map(String::as_str))
+        }
         Err(error) => complain(&args.model, &error, args.json),
     }
 }
 
-fn verify(args: &Verify) -> Result<Verified, Error> {
-    let keys: Result<Vec<PublicKey>, Error> =
-        args.keys.iter().map(|path| PublicKey::open(path)).collect();
+/// The keys, and the place of each in the policy, where they are from there.
+fn keys(args: &Verify) -> Result<(Result<Vec<PublicKey>, Error>, Vec<String>), GateError> {
+    let Some(file) = &args.policy else {
+        let keys = args.keys.iter().map(|path| PublicKey::open(path)).collect();
+        return Ok((keys, Vec::new()));
+    };
+    let policy = Policy::of_process(Some(file))?;
+    let (keys, places) = nopickle_gate::public_keys(&policy)?;
+    if keys.is_empty() {
+        return Err(GateError::Policy {
+            at: Location::entry(&file.to_string_lossy()),
+            what: match policy.all_keys().len() {
+                0 => "it has no key".to_owned(),
+                _ => "it has no key that holds today".to_owned(),
+            },
+        });
+    }
+    Ok((Ok(keys), places))
+}
+
+/// Says that the policy can't be used.
+fn unusable(args: &Verify, error: &GateError) -> io::Result<u8> {
+    let told = exit::tell_gate(error);
+    if args.json {
+        let document = json!({
+            "schema": 1,
+            "model": args.model.to_string_lossy(),
+            "answer": exit::words(told.code),
+            "error": {"kind": told.kind, "message": error.to_string()},
+            "reasons": [],
+        });
+        let out = &mut io::stdout().lock();
+        serde_json::to_writer(&mut *out, &document)?;
+        out.write_all(b"\n")?;
+    } else {
+        output::complain_of_gate(error)?;
+    }
+    Ok(told.code)
+}
+
+/// What was signed, by which of the keys.
+fn verify(args: &Verify, keys: &[PublicKey]) -> Result<(usize, Verified), Error> {
     let bar = bar();
     let mut options = Options {
         signature: args.signature.clone(),
@@ -30,10 +78,12 @@ fn verify(args: &Verify) -> Result<Verified, Error> {
         }),
         ..Options::default()
     };
-    signing::verify(&args.model, &keys?, &mut options)
+    let verified = signing::verify(&args.model, keys, &mut options)?;
+    let by = keys.iter().position(|key| key.id() == verified.key);
+    Ok((by.unwrap_or(0), verified))
 }
 
-fn write(args: &Verify, verified: &Verified) -> io::Result<u8> {
+fn write(args: &Verify, verified: &Verified, place: Option<&str>) -> io::Result<u8> {
     let out = &mut io::stdout().lock();
     if args.json {
         let files: Vec<_> = verified.digests.keys().collect();
@@ -42,6 +92,7 @@ fn write(args: &Verify, verified: &Verified) -> io::Result<u8> {
             "model": args.model.to_string_lossy(),
             "answer": "verified",
             "key": verified.key,
+            "policy": place,
             "name": verified.name,
             "files": files,
         });
@@ -51,10 +102,11 @@ fn write(args: &Verify, verified: &Verified) -> io::Result<u8> {
     }
     writeln!(
         out,
-        "{}: verified: {} signed by key {}",
+        "{}: verified: {} signed by key {}{}",
         output::path(&args.model),
         counted(verified.digests.len(), "file", "files"),
-        verified.key
+        verified.key,
+        place.map_or_else(String::new, |place| format!(", that of {}", clean(place))),
     )?;
     Ok(exit::FINE)
 }

@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use super::{Answered, Finding, Summary};
+use crate::commands::folder;
 use crate::exit;
 use crate::output::{self, Paint, clean_name, count};
 
@@ -162,14 +163,17 @@ pub(crate) fn findings(
 
 /// Where a finding stands, in words.
 fn place(finding: &Finding) -> Option<String> {
-    let entry = match finding.entry.as_str() {
-        "" => "the file".to_owned(),
-        entry => clean_name(entry).into_owned(),
+    let entry = match (finding.file.as_str(), finding.entry.as_str()) {
+        ("", "") => "the file".to_owned(),
+        (one, "") | ("", one) => clean_name(one).into_owned(),
+        (file, entry) => format!("{}, {}", clean_name(file), clean_name(entry)),
     };
     match (finding.offset, finding.line) {
         (Some(offset), _) => Some(format!("{entry}, byte {}", count(offset))),
         (None, Some((line, column))) => Some(format!("{entry}, line {line}, column {column}")),
-        (None, None) => Some(entry).filter(|_| !finding.entry.is_empty()),
+        (None, None) => {
+            Some(entry).filter(|_| !finding.entry.is_empty() || !finding.file.is_empty())
+        }
     }
 }
 
@@ -224,6 +228,15 @@ pub(crate) fn audit(
         )?;
     }
     out.write_all(b"</tbody>\n</table>\n</section>\n")?;
+    for (index, model) in models.iter().enumerate() {
+        if let Some(looked) = &model.folder {
+            let title = match models {
+                [_] => "Files".to_owned(),
+                _ => format!("Files of {}", output::path(&model.file)),
+            };
+            folder::section(out, &title, &format!("files-{}", index + 1), looked)?;
+        }
+    }
     foot(out)
 }
 

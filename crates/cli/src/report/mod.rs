@@ -9,7 +9,8 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use nopickle_formats::Error;
+use nopickle_formats::Error as ModelError;
+use nopickle_gate::{Error, Looked};
 
 use crate::exit;
 use crate::output::{self, clean_name, counted};
@@ -29,10 +30,12 @@ pub(crate) enum Form {
 #[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) file: PathBuf,
-    /// Why it would not load; none where it would.
+    /// Why a file would not load; none where it would.
     pub(crate) error: Option<Error>,
     /// Whether it was trusted by name, and not verified, since that was asked for.
     pub(crate) left_unverified: bool,
+    /// Of a model folder: its files, and all that is wrong with them.
+    pub(crate) folder: Option<Box<Looked>>,
 }
 
 impl Answered {
@@ -41,13 +44,34 @@ impl Answered {
             file,
             error: answer.err(),
             left_unverified: false,
+            folder: None,
         }
+    }
+
+    /// The answer about a model folder.
+    pub(crate) fn of_folder(file: PathBuf, looked: Looked) -> Self {
+        Self {
+            folder: Some(Box::new(looked)),
+            ..Self::new(file, Ok(()))
+        }
+    }
+
+    /// Why the model would not load; of a folder, the first of what weighs most.
+    pub(crate) fn error(&self) -> Option<&Error> {
+        let Some(looked) = &self.folder else {
+            return self.error.as_ref();
+        };
+        let codes = looked.errors().map(exit::gate_code);
+        let worst = codes.max()?;
+        looked
+            .errors()
+            .find(|error| exit::gate_code(error) == worst)
     }
 
     /// The exit status of this model alone.
     pub(crate) fn code(&self) -> u8 {
-        match &self.error {
-            Some(error) => exit::tell(error).code,
+        match self.error() {
+            Some(error) => exit::gate_code(error),
             None if self.left_unverified => exit::UNANSWERED,
             None => exit::FINE,
         }
@@ -55,52 +79,37 @@ impl Answered {
 
     /// What to do next; `FILE` stands for the file.
     pub(crate) fn hint(&self) -> Option<&'static str> {
-        match &self.error {
-            Some(error) => Some(exit::tell(error).hint),
+        match self.error() {
+            Some(error) => Some(exit::tell_gate(error).hint),
             None if self.left_unverified => Some(exit::LEFT_UNVERIFIED),
             None => None,
         }
     }
 
-    /// Everything that keeps the model from being loaded: each name that is not trusted by itself.
+    /// Everything that keeps the model from being loaded: each name that is not trusted by itself, each file of a folder.
     pub(crate) fn findings(&self) -> Vec<Finding> {
-        let hint = self.hint().unwrap_or_default();
-        let Some(error) = &self.error else {
-            return self.unverified(hint);
-        };
-        let rule = rules::of(error);
-        if let Error::Untrusted(untrusted) = error {
-            let names = untrusted.names.iter();
-            return names
-                .map(|name| Finding {
-                    rule,
-                    message: format!("{} is not trusted", clean_name(&name.name)),
-                    entry: untrusted.entry.clone(),
-                    offset: Some(name.offset),
-                    line: None,
-                    subject: name.name.clone(),
-                    hint,
-                })
+        if let Some(looked) = &self.folder {
+            let whole = looked.error.iter().map(|error| ("", error));
+            let files = looked
+                .files
+                .iter()
+                .filter_map(|file| Some((file.path.as_str(), file.error.as_ref()?)));
+            return whole
+                .chain(files)
+                .flat_map(|(file, error)| findings_of(error, file))
                 .collect();
         }
-        let at = exit::tell(error).at.cloned().unwrap_or_default();
-        let subject = match error {
-            Error::Malformed { what, .. } | Error::Limit { what, .. } => (*what).to_owned(),
-            Error::Unsupported { what, name, .. } => format!("{what}: {name}"),
-            Error::Unverified { class, what, .. } => format!("{class}: {what}"),
-            Error::Untrusted(_) | Error::Io(_) => String::new(),
+        let Some(error) = &self.error else {
+            return self.unverified(exit::LEFT_UNVERIFIED);
         };
-        // A file without entries is named after itself.
-        let own = self.file.file_name() == Some(OsStr::new(&at.entry));
-        vec![Finding {
-            rule,
-            message: clean_name(&error.to_string()).into_owned(),
-            entry: if own { String::new() } else { at.entry },
-            offset: at.offset,
-            line: at.line,
-            subject,
-            hint,
-        }]
+        let mut found = findings_of(error, "");
+        for finding in &mut found {
+            // A file without entries is named after itself.
+            if self.file.file_name() == Some(OsStr::new(&finding.entry)) {
+                finding.entry.clear();
+            }
+        }
+        found
     }
 
     fn unverified(&self, hint: &'static str) -> Vec<Finding> {
@@ -110,6 +119,7 @@ impl Answered {
         vec![Finding {
             rule: rules::left_unverified(),
             message: "the values were not verified, as --no-arrays asks".to_owned(),
+            file: String::new(),
             entry: String::new(),
             offset: None,
             line: None,
@@ -119,12 +129,78 @@ impl Answered {
     }
 }
 
+/// What one error says: a finding, or one for each name or file that it is about. `file` is that of a folder.
+fn findings_of(error: &Error, file: &str) -> Vec<Finding> {
+    let told = exit::tell_gate(error);
+    let at = told.at.cloned().unwrap_or_default();
+    let plain = Finding {
+        rule: rules::of(error),
+        message: clean_name(&output::message(error)).into_owned(),
+        file: file.to_owned(),
+        // A file of a folder is named after itself.
+        entry: if at.entry == file {
+            String::new()
+        } else {
+            at.entry
+        },
+        offset: at.offset,
+        line: at.line,
+        subject: String::new(),
+        hint: told.hint,
+    };
+    let untrusted = match error {
+        Error::Model(ModelError::Untrusted(untrusted)) => Some(untrusted),
+        Error::Untrusted(refusal) => Some(&refusal.untrusted),
+        _ => None,
+    };
+    if let Some(untrusted) = untrusted {
+        let names = untrusted.names.iter();
+        return names
+            .map(|name| Finding {
+                message: format!("{} is not trusted", clean_name(&name.name)),
+                entry: untrusted.entry.clone(),
+                offset: Some(name.offset),
+                subject: name.name.clone(),
+                ..plain.clone()
+            })
+            .collect();
+    }
+    if let Error::Signature { refused, .. } = error {
+        let reasons = refused.reasons.iter();
+        return reasons
+            .map(|reason| Finding {
+                message: clean_name(&format!("{}: {}", reason.file, reason.why)).into_owned(),
+                file: reason.file.clone(),
+                subject: reason.why.to_string(),
+                ..plain.clone()
+            })
+            .collect();
+    }
+    let subject = match error {
+        Error::Model(ModelError::Malformed { what, .. } | ModelError::Limit { what, .. }) => {
+            (*what).to_owned()
+        }
+        Error::Model(ModelError::Unsupported { what, name, .. }) => format!("{what}: {name}"),
+        Error::Model(ModelError::Unverified { class, what, .. }) => format!("{class}: {what}"),
+        Error::Unclean { why, .. } => why.to_string(),
+        Error::Policy { .. }
+        | Error::Switch { .. }
+        | Error::Refused { .. }
+        | Error::Signature { .. }
+        | Error::Untrusted(_)
+        | Error::Model(ModelError::Untrusted(_) | ModelError::Io(_)) => String::new(),
+    };
+    vec![Finding { subject, ..plain }]
+}
+
 /// One reason why a model would not load.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Finding {
     pub(crate) rule: &'static Rule,
     /// In words, without letters that act on a terminal or look like others.
     pub(crate) message: String,
+    /// The file of a folder; empty for the folder or the file itself.
+    pub(crate) file: String,
     /// The entry of the archive; empty for the file itself.
     pub(crate) entry: String,
     /// The byte of the entry, after inflating.
@@ -139,9 +215,14 @@ pub(crate) struct Finding {
 
 impl Finding {
     /// The same number for the same finding in the same place of a file, wherever the file lies: FNV-1a of the
-    /// rule, the entry and the subject.
+    /// rule, the entry, the subject, and of a folder the file.
     pub(crate) fn fingerprint(&self) -> u64 {
-        let parts = [self.rule.id, &self.entry, &self.subject];
+        let parts = [self.rule.id, &self.entry, &self.subject, &self.file];
+        let parts = if self.file.is_empty() {
+            parts.get(..3).unwrap_or_default()
+        } else {
+            &parts
+        };
         let bytes = parts
             .iter()
             .flat_map(|part| part.bytes().chain(std::iter::once(0)));
@@ -215,6 +296,7 @@ impl Summary {
 mod tests {
     use super::*;
     use nopickle_formats::{Location, Refused, Untrusted};
+    use nopickle_gate::{LookedFile, Unclean};
 
     fn untrusted(offset: u64) -> Answered {
         let name = |name: &str, offset| Refused {
@@ -225,7 +307,7 @@ mod tests {
             entry: "schema.json".to_owned(),
             names: vec![name("os.system", offset), name("posix.system", 9)],
         };
-        Answered::new("a.skops".into(), Err(untrusted.into()))
+        Answered::new("a.skops".into(), Err(ModelError::from(untrusted).into()))
     }
 
     #[test]
@@ -250,6 +332,7 @@ mod tests {
         let finding = |entry: &str, subject: &str| Finding {
             rule: rules::left_unverified(),
             message: String::new(),
+            file: String::new(),
             entry: entry.to_owned(),
             offset: None,
             line: None,
@@ -292,12 +375,12 @@ mod tests {
 
     #[test]
     fn a_file_without_entries_is_no_entry_of_itself() {
-        let error = Error::Unverified {
+        let error = ModelError::Unverified {
             at: Location::byte("model.lgb", 7),
             class: "lightgbm.basic.Booster".to_owned(),
             what: "a rule",
         };
-        let findings = Answered::new("below/model.lgb".into(), Err(error)).findings();
+        let findings = Answered::new("below/model.lgb".into(), Err(error.into())).findings();
         assert_eq!(findings[0].entry, "");
         assert_eq!(findings[0].offset, Some(7));
         assert_eq!(findings[0].title(), "lightgbm.basic.Booster: a rule");
@@ -305,14 +388,64 @@ mod tests {
 
     #[test]
     fn a_place_is_kept() {
-        let error = Error::Malformed {
+        let error = ModelError::Malformed {
             format: "mlmodel",
             at: Location::line("MLmodel", 3, 5),
             what: "a mapping has a key twice",
         };
-        let findings = Answered::new("folder".into(), Err(error)).findings();
+        let findings = Answered::new("folder".into(), Err(error.into())).findings();
         assert_eq!(findings[0].line, Some((3, 5)));
         assert_eq!(findings[0].entry, "MLmodel");
         assert_eq!(findings[0].rule.id, "NP1004");
+    }
+
+    #[test]
+    fn a_folder_answers_with_what_weighs_most_and_each_file_is_found() {
+        let file = |path: &str, error: Option<Error>| LookedFile {
+            path: path.to_owned(),
+            is: "unknown",
+            bytes: 1,
+            sha256: None,
+            error,
+            by: None,
+        };
+        let unclean = Error::Unclean {
+            at: Location::entry("a.pkl"),
+            why: Unclean::Pickle(vec![String::new()]),
+        };
+        let malformed = |entry: &str| {
+            Error::Model(ModelError::Malformed {
+                format: "zip",
+                at: Location::entry(entry),
+                what: "a rule",
+            })
+        };
+        let looked = Looked {
+            files: vec![
+                file("MLmodel", None),
+                file("a.pkl", Some(unclean)),
+                file("b.skops", Some(malformed("schema.json"))),
+                file("c.skops", Some(malformed("c.skops"))),
+            ],
+            ..Looked::default()
+        };
+        let answered = Answered::of_folder("model".into(), looked);
+        assert_eq!(answered.code(), exit::UNANSWERED);
+        let error = answered.error().unwrap().to_string();
+        assert_eq!(error, "schema.json: malformed zip: a rule");
+        let findings = answered.findings();
+        let places: Vec<(&str, &str, &str)> = findings
+            .iter()
+            .map(|found| (found.rule.id, found.file.as_str(), found.entry.as_str()))
+            .collect();
+        assert_eq!(
+            places,
+            [
+                ("NP4002", "a.pkl", ""),
+                ("NP1001", "b.skops", "schema.json"),
+                ("NP1001", "c.skops", "")
+            ]
+        );
+        assert_ne!(findings[1].fingerprint(), findings[2].fingerprint());
     }
 }

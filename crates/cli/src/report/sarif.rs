@@ -29,9 +29,29 @@ pub(crate) fn write(out: &mut impl Write, models: &[Answered], code: u8) -> io::
             "roles": ["analysisTarget"],
             "properties": { "answer": exit::words(model.code()) },
         }));
-        let mut inside: Vec<(String, usize)> = Vec::new();
+        for file in model.folder.iter().flat_map(|looked| &looked.files) {
+            let mut artifact = json!({
+                "location": { "uri": uri(&model.file.join(&file.path)) },
+                "length": file.bytes,
+                "properties": { "is": file.is },
+            });
+            if let Some(digest) = &file.sha256 {
+                artifact["hashes"] = json!({ "sha-256": digest });
+            }
+            artifacts.push(artifact);
+        }
+        let mut inside: Vec<(Place, usize)> = Vec::new();
         for finding in model.findings() {
-            results.push(result(model, number, finding, &mut inside, &mut artifacts));
+            let mut base = number;
+            if let Some(looked) = &model.folder
+                && let Some(index) = looked
+                    .files
+                    .iter()
+                    .position(|file| file.path == finding.file)
+            {
+                base = number + 1 + index;
+            }
+            results.push(result(model, base, finding, &mut inside, &mut artifacts));
         }
     }
     let mut invocation = json!({
@@ -65,6 +85,9 @@ pub(crate) fn write(out: &mut impl Write, models: &[Answered], code: u8) -> io::
     out.write_all(b"\n")
 }
 
+/// The artifact of a file, and an entry in it.
+type Place = (usize, String);
+
 fn rule(rule: &rules::Rule) -> Value {
     json!({
         "id": rule.id,
@@ -80,17 +103,21 @@ fn result(
     model: &Answered,
     number: usize,
     finding: Finding,
-    inside: &mut Vec<(String, usize)>,
+    inside: &mut Vec<(Place, usize)>,
     artifacts: &mut Vec<Value>,
 ) -> Value {
-    let in_folder = model.file.join(&finding.entry);
+    let file = match finding.file.as_str() {
+        "" => model.file.clone(),
+        name => model.file.join(name),
+    };
+    let in_folder = file.join(&finding.entry);
     // In a folder the entry is a file, which viewers can open.
-    let own = !finding.entry.is_empty() && model.file.is_dir() && in_folder.is_file();
+    let own = !finding.entry.is_empty() && file.is_dir() && in_folder.is_file();
     let mut location = if own {
         json!({ "physicalLocation": { "artifactLocation": { "uri": uri(&in_folder) } } })
     } else {
         json!({ "physicalLocation": {
-            "artifactLocation": { "uri": uri(&model.file), "index": number },
+            "artifactLocation": { "uri": uri(&file), "index": number },
         } })
     };
     let mut region = json!({});
@@ -111,11 +138,12 @@ fn result(
     } else {
         location["logicalLocations"] = json!([{
             "name": finding.entry,
-            "fullyQualifiedName": format!("{}!/{}", model.file.to_string_lossy(), finding.entry),
+            "fullyQualifiedName": format!("{}!/{}", file.to_string_lossy(), finding.entry),
             "kind": "resource",
         }]);
         if placed {
-            let index = entry(&finding.entry, number, inside, artifacts);
+            let place = (number, finding.entry.clone());
+            let index = entry(place, inside, artifacts);
             related.push(json!({
                 "physicalLocation": {
                     "artifactLocation": { "uri": encode(finding.entry.as_bytes()), "index": index },
@@ -144,20 +172,15 @@ fn result(
 }
 
 /// The number of the artifact of an entry.
-fn entry(
-    name: &str,
-    file: usize,
-    inside: &mut Vec<(String, usize)>,
-    artifacts: &mut Vec<Value>,
-) -> usize {
-    if let Some((_, index)) = inside.iter().find(|(known, _)| known == name) {
+fn entry(place: Place, inside: &mut Vec<(Place, usize)>, artifacts: &mut Vec<Value>) -> usize {
+    if let Some((_, index)) = inside.iter().find(|(known, _)| *known == place) {
         return *index;
     }
-    inside.push((name.to_owned(), artifacts.len()));
     artifacts.push(json!({
-        "location": { "uri": encode(name.as_bytes()) },
-        "parentIndex": file,
+        "location": { "uri": encode(place.1.as_bytes()) },
+        "parentIndex": place.0,
     }));
+    inside.push((place, artifacts.len() - 1));
     artifacts.len() - 1
 }
 

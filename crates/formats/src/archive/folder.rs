@@ -1,11 +1,12 @@
 //! A folder as named entries, opened beneath its root: no link is followed, and only regular files are read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use foldhash::fast::RandomState;
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::error::{Error, Location};
 use crate::limits::{Limits, at_most, spend};
@@ -84,7 +85,7 @@ impl Folder {
     ///
     /// Refuses paths that are not relative, that leave the folder or are written in two ways (`..`, `.`, an empty part,
     /// a backslash, a drive letter, NUL, a dot or a space at the end of a part), links, what is not a regular file, and
-    /// a part beside which a name stands that differs only in case.
+    /// a part beside which a name stands that differs only in case, or in how its letters are composed.
     pub fn file(&self, name: &str) -> Result<File, Error> {
         let (parent, last) = self.find(name)?;
         open_regular(&parent, last, name)
@@ -159,16 +160,19 @@ impl Folder {
                 let at = Location::entry(&shown(&below(&name)));
                 return Err(Error::malformed("folder", at, "a name is not UTF-8"));
             }
-            let mut seen: HashSet<String, RandomState> = HashSet::default();
-            for part in names.utf8 {
+            // The order of a folder is its file system's.
+            let mut parts = names.utf8;
+            parts.sort_unstable();
+            let mut seen: HashMap<String, String, RandomState> = HashMap::default();
+            for part in parts {
                 spend(&mut limits.entries, 1, "entries")?;
                 let name = below(&part);
                 if skips(&name) {
                     continue;
                 }
                 relative(&name)?;
-                if !seen.insert(part.to_lowercase()) {
-                    return Err(twin(&name));
+                if let Some(other) = seen.insert(folded(&part), part.clone()) {
+                    return Err(twin(&name, &part, &other));
                 }
                 match system::kind(&handle, &part)? {
                     system::Kind::Folder => todo.push((name, depth.saturating_add(1))),
@@ -315,18 +319,34 @@ fn open_regular(parent: &system::Handle, last: &str, name: &str) -> Result<File,
     Ok(file)
 }
 
-fn twin(name: &str) -> Error {
-    let at = Location::entry(&shown(name));
-    Error::malformed("folder", at, "two names differ only in case")
+/// A name as the file systems see it that take large and small letters, or a letter and its parts, for the same.
+fn folded(part: &str) -> String {
+    if part.is_ascii() {
+        return part.to_ascii_lowercase();
+    }
+    part.nfd().flat_map(char::to_lowercase).nfc().collect()
 }
 
-/// Refuses a folder in which another name differs from `part` only in case.
+fn twin(name: &str, part: &str, other: &str) -> Error {
+    let what = if part.to_lowercase() == other.to_lowercase() {
+        "two names differ only in case"
+    } else {
+        "two names differ only in how their letters are composed"
+    };
+    Error::malformed("folder", Location::entry(&shown(name)), what)
+}
+
+/// Refuses a folder in which another name is the same as `part` once both are folded.
 fn twins(folder: &system::Handle, part: &str, name: &str) -> Result<(), Error> {
-    let mut seen: HashMap<String, String, RandomState> = HashMap::default();
-    let wanted = part.to_lowercase();
+    let wanted = folded(part);
+    let mut first: Option<String> = None;
     for other in system::names(folder)?.utf8 {
-        if other.to_lowercase() == wanted && seen.insert(wanted.clone(), other).is_some() {
-            return Err(twin(name));
+        if folded(&other) != wanted {
+            continue;
+        }
+        match first {
+            Some(first) => return Err(twin(name, &other, &first)),
+            None => first = Some(other),
         }
     }
     Ok(())
@@ -538,6 +558,22 @@ mod tests {
             "{twins}"
         );
         fs::remove_file(path.join("a/b/X")).unwrap();
+        fs::write(path.join("a").join(OsStr::from_bytes(b"n\xff")), "1").unwrap();
+        fs::write(path.join("a").join("e\u{301}"), "1").unwrap();
+        fs::write(path.join("a").join("\u{e9}"), "1").unwrap();
+        fs::remove_file(path.join("a").join(OsStr::from_bytes(b"n\xff"))).unwrap();
+        let composed = "malformed folder: two names differ only in how their letters are composed";
+        let twins = names(&path, &|_| false).unwrap_err();
+        assert!(twins.ends_with(composed), "{twins}");
+        let opened = Folder::open(&path).unwrap().file("a/\u{e9}").unwrap_err();
+        assert!(opened.to_string().ends_with(composed), "{opened}");
+        fs::rename(path.join("a/\u{e9}"), path.join("a/E\u{301}")).unwrap();
+        let twins = names(&path, &|_| false).unwrap_err();
+        assert!(twins.ends_with("two names differ only in case"), "{twins}");
+        fs::rename(path.join("a/E\u{301}"), path.join("a/\u{c9}")).unwrap();
+        let twins = names(&path, &|_| false).unwrap_err();
+        assert!(twins.ends_with(composed), "{twins}");
+        fs::remove_file(path.join("a/\u{c9}")).unwrap();
         fs::write(path.join("a").join(OsStr::from_bytes(b"n\xff")), "1").unwrap();
         let other = "a/n\u{fffd}: malformed folder: a name is not UTF-8";
         assert_eq!(names(&path, &|_| false).unwrap_err(), other);

@@ -77,7 +77,7 @@ pub fn scan(source: Source<'_>, limits: &mut Limits) -> Result<Scanned, Error> {
             let length = source.len()?;
             array(&start, length, "")
         }
-        None => packed(&start, &mut pickles).unwrap_or_else(|| text(&start)),
+        None => packed(&start, &mut pickles).unwrap_or_else(|| text(&start, whole)),
     };
     if matches!(content, Content::Pickle) && pickles.is_empty() {
         pickles.push(String::new());
@@ -116,9 +116,10 @@ fn plain(start: &[u8], whole: bool) -> Option<Content> {
     }
 }
 
-/// A text, or anything; a letter may be cut at the end of the bytes.
-fn text(start: &[u8]) -> Content {
-    let cut = start.len().saturating_sub(3);
+/// A text, or anything; a letter may be cut at the end of bytes that are not the whole.
+fn text(start: &[u8], whole: bool) -> Content {
+    let letter = if whole { 0 } else { 3 };
+    let cut = start.len().saturating_sub(letter);
     let fits = |end| start.get(..end).is_some_and(is_text);
     if (cut..=start.len()).any(fits) {
         Content::Text
@@ -229,14 +230,13 @@ fn zip(
                 only_arrays = false;
             }
             if bytes.starts_with(b"PK\x03\x04") && depth.saturating_add(1) < DEPTH {
-                let inner = match archive.sub_source(index)? {
-                    Some(part) => part,
-                    None => {
-                        let what = "bytes of an archive in an archive";
-                        spend(&mut left, size, what)?;
-                        archive.pay(index, limits)?;
-                        Source::Owned(archive.read(index, INNER, what)?)
-                    }
+                let inner = if let Some(part) = archive.sub_source(index)? {
+                    part
+                } else {
+                    let what = "bytes of an archive in an archive";
+                    spend(&mut left, size, what)?;
+                    archive.pay(index, limits)?;
+                    Source::Owned(archive.read(index, INNER, what)?)
                 };
                 todo.push((inner, format!("{name}/"), depth.saturating_add(1)));
             }
@@ -309,6 +309,7 @@ mod tests {
             ("a caf\u{e9}\n".repeat(9000).into_bytes(), "text"),
             (b"a\0b".to_vec(), "other"),
             (vec![0xff, 0xfe], "other"),
+            (vec![1, 2], "other"),
         ] {
             let (found, pickles) = found(&bytes);
             assert_eq!((found.as_str(), pickles.len()), (word, 0));

@@ -96,6 +96,15 @@ fn is_source(name: &str) -> bool {
         .is_some_and(|ending| ending == "py")
 }
 
+/// The place of the entry of a policy that pins a file by its digest.
+pub(super) fn pinned_by(policy: &Policy, path: &str, digest: &str) -> Option<String> {
+    let mut known = policy.digests().filter(|known| {
+        let of_path = known.what.path.as_deref().is_none_or(|of| of == path);
+        of_path && known.what.sha256 == digest
+    });
+    known.next().map(|known| known.place())
+}
+
 /// Whether the code of a model is used. `signed` are the digests of the files that a key of the policy signed.
 pub(super) fn code_rule(
     folder: &Folder,
@@ -120,11 +129,7 @@ pub(super) fn code_rule(
     }
     for (name, digest) in &found.digests {
         let is_signed = signed.and_then(|files| files.get(name)) == Some(digest);
-        let pinned = is_signed
-            || policy.digests().any(|known| {
-                known.what.sha256 == *digest
-                    && known.what.path.as_ref().is_none_or(|path| path == name)
-            });
+        let pinned = is_signed || pinned_by(policy, name, digest).is_some();
         if !pinned {
             let why = match policy.pickle_refused_by() {
                 Some(why) if policy.code() == Code::Allow => why,

@@ -7,7 +7,8 @@ use std::path::Path;
 use nopickle_formats::archive::{self, Archive, Source};
 use nopickle_formats::skops::{self, ArrayPlan};
 use nopickle_formats::{
-    Error as ModelError, FORMATS, Format, Limits, Location, SNIFFED, catboost, lightgbm, xgboost,
+    Error as ModelError, FORMATS, Format, Graph, Limits, Location, SNIFFED, catboost, lightgbm,
+    xgboost,
 };
 
 use super::names::Refusal;
@@ -33,9 +34,20 @@ pub(super) const PICKLED: &[&str] = &["cloudpickle", "pickle"];
 pub(super) const PICKLES: &[&str] = &["joblib", "pickle", "pkl"];
 
 pub(super) fn skops_content<'a>(source: Source<'a>, policy: &Policy) -> Result<Content<'a>, Error> {
+    let (archive, plan) = skops_plan(source, policy, |_| {})?;
+    Ok(Content::Skops(Box::new((archive, plan))))
+}
+
+/// A skops file whose names were decided; `see` gets the graph before the decision.
+pub(super) fn skops_plan<'a>(
+    source: Source<'a>,
+    policy: &Policy,
+    see: impl FnOnce(&Graph),
+) -> Result<(Archive<'a>, ArrayPlan<'a>), Error> {
     let mut limits = policy.limits().clone();
     let mut archive = archive::open(source, &mut limits)?;
     let graph = skops::read(&mut archive, &mut limits)?;
+    see(&graph);
     let trusted = match graph.trust(&policy.to_names()) {
         Ok(trusted) => trusted,
         Err(untrusted) => {
@@ -45,7 +57,7 @@ pub(super) fn skops_content<'a>(source: Source<'a>, policy: &Policy) -> Result<C
         }
     };
     let plan = trusted.plan(&mut archive, &mut limits)?;
-    Ok(Content::Skops(Box::new((archive, plan))))
+    Ok((archive, plan))
 }
 
 /// What stands in the data of a model folder, the values of a booster verified.

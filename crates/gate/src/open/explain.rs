@@ -6,8 +6,10 @@ use std::io::{self, Read as _, Seek as _};
 use std::path::Path;
 
 use nopickle_formats::archive::{self, EntryKind, Folder, Source};
-use nopickle_formats::mlflow::{FLAVORS, MLMODEL, MlModel};
-use nopickle_formats::{Error as ModelError, Format, SNIFFED, catboost, lightgbm, skops, xgboost};
+use nopickle_formats::mlflow::{FLAVORS, MLMODEL, MlModel, Payload};
+use nopickle_formats::{
+    Error as ModelError, Format, Limits, SNIFFED, catboost, lightgbm, skops, xgboost,
+};
 use sha2::{Digest as _, Sha256};
 
 use super::code::{CodeRule, code_rule};
@@ -70,20 +72,14 @@ pub fn explain(path: &Path, policy: &Policy) -> Result<Explained, Error> {
             Some(EntryKind::File) if has_keys => signed_by(path, path, &policy)?,
             _ => None,
         };
-        let model = MlModel::open(&folder, &mut limits)?;
-        let flavor = flavor_of(&model).unwrap_or("python_function");
-        let payload = model.payload(&folder, flavor, &mut limits)?;
-        let entry = payload
-            .entry
-            .clone()
-            .ok_or_else(|| malformed(MLMODEL, "a flavor does not say where its model is"))?;
-        explained.format = payload
-            .format
-            .clone()
-            .unwrap_or_else(|| "pickle".to_owned());
-        readable(&entry, &explained.format)?;
-        let mut file = folder.file(&entry)?;
-        agree(&entry, &explained.format, &mut file)?;
+        let Named {
+            payload,
+            entry,
+            format,
+            file,
+            ..
+        } = named(&folder, &mut limits)?;
+        explained.format = format;
         if let Some(code) = &payload.code {
             for file in folder.files(code, &mut limits)? {
                 let source = Source::File(folder.file(&file.name)?);
@@ -169,8 +165,47 @@ pub fn entries_for(explained: &Explained) -> String {
     out
 }
 
+/// What an `MLmodel` names, for the flavor of it that says most.
+pub(super) struct Named {
+    /// Every flavor that it has.
+    pub(super) flavors: Vec<String>,
+    pub(super) payload: Payload,
+    /// The path of the model's data.
+    pub(super) entry: String,
+    /// The format of that.
+    pub(super) format: String,
+    /// The data, open at its start.
+    pub(super) file: File,
+}
+
+/// Reads the `MLmodel` of a folder, and opens what it names: the name, the content and the flavor say one format.
+pub(super) fn named(folder: &Folder, limits: &mut Limits) -> Result<Named, Error> {
+    let model = MlModel::open(folder, limits)?;
+    let flavor = flavor_of(&model).unwrap_or("python_function");
+    let payload = model.payload(folder, flavor, limits)?;
+    let entry = payload
+        .entry
+        .clone()
+        .ok_or_else(|| malformed(MLMODEL, "a flavor does not say where its model is"))?;
+    // MLflow before 2.0 wrote no format, and pickles.
+    let format = payload
+        .format
+        .clone()
+        .unwrap_or_else(|| "pickle".to_owned());
+    readable(&entry, &format)?;
+    let mut file = folder.file(&entry)?;
+    agree(&entry, &format, &mut file)?;
+    Ok(Named {
+        flavors: model.flavors().map(|(name, _)| name.to_owned()).collect(),
+        payload,
+        entry,
+        format,
+        file,
+    })
+}
+
 /// The flavor of an `MLmodel` that says most: one of a library before `python_function`.
-pub(super) fn flavor_of(model: &MlModel) -> Option<&'static str> {
+fn flavor_of(model: &MlModel) -> Option<&'static str> {
     let known = FLAVORS
         .iter()
         .map(|row| row.0)

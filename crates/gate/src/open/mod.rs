@@ -10,6 +10,7 @@ mod copy;
 mod explain;
 #[cfg(test)]
 mod fixture;
+mod look;
 mod names;
 mod signed;
 
@@ -32,7 +33,9 @@ use crate::signing::{Reason, Refused, SIGNATURE, Why};
 pub use self::code::{CodeRule, ModelCode};
 pub use self::content::Content;
 pub use self::explain::{Explained, entries_for, explain};
+pub use self::look::{Looked, LookedFile, look};
 pub use self::names::{Asked, Refusal, asked};
+pub use self::signed::public_keys;
 
 /// A model that was opened by a policy.
 pub struct Opened<'a> {

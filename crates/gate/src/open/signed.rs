@@ -20,13 +20,11 @@ pub(super) struct Signed {
     pub(super) files: BTreeMap<String, String>,
 }
 
-/// By which key of the policy a folder is signed; `None` where it is by another key, which grants nothing. `given` is the
-/// folder whose private copy `copy` is.
-pub(super) fn signed_by(
-    copy: &Path,
-    given: &Path,
-    policy: &Policy,
-) -> Result<Option<Signed>, Error> {
+/// The keys of a policy that hold today, and the place of each.
+///
+/// # Errors
+/// [`Error::Policy`] for one that is no public key.
+pub fn public_keys(policy: &Policy) -> Result<(Vec<PublicKey>, Vec<String>), Error> {
     let mut keys = Vec::new();
     let mut places = Vec::new();
     for entry in policy.keys() {
@@ -37,6 +35,17 @@ pub(super) fn signed_by(
         );
         places.push(place);
     }
+    Ok((keys, places))
+}
+
+/// By which key of the policy a folder is signed; `None` where it is by another key, which grants nothing. `given` is the
+/// folder whose private copy `copy` is.
+pub(super) fn signed_by(
+    copy: &Path,
+    given: &Path,
+    policy: &Policy,
+) -> Result<Option<Signed>, Error> {
+    let (keys, places) = public_keys(policy)?;
     let refused = match signing::verify(copy, &keys, &mut Options::default()) {
         Ok(verified) => {
             let place = keys

@@ -67,7 +67,7 @@ pub(super) fn see(
         format,
         bytes,
         booster,
-        answered: Answered::new(args.file.clone(), answer),
+        answered: Answered::new(args.file.clone(), answer.map_err(Into::into)),
     })
 }
 

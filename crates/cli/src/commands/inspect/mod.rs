@@ -14,8 +14,10 @@ use nopickle_formats::skops::{self, Head, Looked};
 use nopickle_formats::{
     Error, Graph, Limits, NodeId, Policy, Read, Role, Untrusted, verified_classes,
 };
+use nopickle_gate::Error as GateError;
 
 use crate::args::Inspect;
+use crate::commands::folder;
 use crate::exit;
 use crate::model;
 use crate::output::{self, Line, Paint, Style, clean, clean_name, count, counted};
@@ -93,6 +95,10 @@ impl Model {
 }
 
 pub(crate) fn run(args: &Inspect) -> io::Result<u8> {
+    let folder = model::folder_of(&args.file);
+    if model::is_folder(folder) {
+        return folder::inspect(args, folder);
+    }
     let mut sink = Sink::open(args.form.output.as_deref())?;
     let mut model = match open(args) {
         Ok(model) => model,
@@ -134,7 +140,7 @@ fn write(out: &mut impl Write, args: &Inspect, model: &mut Model) -> io::Result<
 }
 
 /// The answer where nothing of the file can be shown.
-fn unseen(args: &Inspect, error: Error, mut sink: Sink) -> io::Result<u8> {
+fn unseen(args: &Inspect, error: GateError, mut sink: Sink) -> io::Result<u8> {
     output::complain(&args.file, &error)?;
     let answered = Answered::new(args.file.clone(), Err(error));
     let code = answered.code();
@@ -148,9 +154,12 @@ fn unseen(args: &Inspect, error: Error, mut sink: Sink) -> io::Result<u8> {
 }
 
 /// Reads a file by the reader that its name or content asks for.
-fn open(args: &Inspect) -> Result<Model, Error> {
+fn open(args: &Inspect) -> Result<Model, GateError> {
     let mut file = model::open(&args.file)?;
     let format = model::reader(&mut file, &args.file, &args.limits.limits())?;
+    if format.is_none() {
+        model::no_pickle(&file, &args.file, &args.limits.limits())?;
+    }
     let format = format.unwrap_or_else(model::usual);
     Ok(match format.read {
         Read::Graph(_) => {
@@ -189,9 +198,9 @@ fn see(args: &Inspect, file: &File) -> Result<(Seen, Archive<'static>), Error> {
     let mut untrusted = HashMap::<NodeId, Vec<usize>>::new();
     let answered = Answered {
         left_unverified,
-        ..Answered::new(args.file.clone(), answer)
+        ..Answered::new(args.file.clone(), answer.map_err(GateError::from))
     };
-    if let Some(Error::Untrusted(_)) = &answered.error {
+    if let Some(GateError::Model(Error::Untrusted(_))) = &answered.error {
         for reference in graph.references() {
             let name = graph.name(reference.global);
             if !policy.grants(name, reference.role)
@@ -205,7 +214,7 @@ fn see(args: &Inspect, file: &File) -> Result<(Seen, Archive<'static>), Error> {
         }
     }
     let broken = match &answered.error {
-        Some(Error::Unverified { at, what, .. }) => {
+        Some(GateError::Model(Error::Unverified { at, what, .. })) => {
             let mut here = graph
                 .ids()
                 .filter(|&id| at.entry == graph.entry() && at.offset == Some(graph.place(id)));
@@ -361,14 +370,16 @@ fn answer(seen: &Seen) -> (&'static str, String) {
             ", and not verified, as --no-arrays asks".to_owned(),
         ),
         None => (exit::words(code), verified_words(seen)),
-        Some(Error::Untrusted(untrusted)) => {
+        Some(GateError::Model(Error::Untrusted(untrusted))) => {
             let names = counted(untrusted.names.len(), "name is", "names are");
             (
                 exit::words(code),
                 format!(": {names} not trusted; the values are not verified"),
             )
         }
-        Some(error @ Error::Unverified { .. }) => (exit::words(code), format!(": {error}")),
+        Some(error @ GateError::Model(Error::Unverified { .. })) => {
+            (exit::words(code), format!(": {error}"))
+        }
         Some(error) => (
             exit::words(code),
             format!(": not verified, because {error}"),
