@@ -163,15 +163,12 @@ fn answered(target: Target, policy: &Policy) -> Option<Answered> {
 fn answer(path: &Path, named: bool, policy: &Policy) -> Option<Result<(), Error>> {
     let answer = || -> Result<Option<()>, Error> {
         let mut file = model::open(path)?;
-        let format = match model::reader(&mut file, path, policy.limits())? {
-            Some(format) => format,
-            None => {
-                model::no_pickle(&file, path, policy.limits())?;
-                if !named {
-                    return Ok(None);
-                }
-                model::usual()
-            }
+        let known = model::reader(&mut file, path, policy.limits())?;
+        if known.is_none() {
+            model::no_pickle(&file, path, policy.limits())?;
+        }
+        let Some(format) = known.or_else(|| named.then(model::usual)) else {
+            return Ok(None);
         };
         model::decide(&file, path, format, policy).map(Some)
     };

@@ -397,9 +397,10 @@ fn page(out: &mut impl Write, answered: &Answered, looked: &Looked) -> io::Resul
               <th scope=\"col\">As</th><th scope=\"col\">Why</th></tr></thead>\n<tbody>\n",
         )?;
         for one in names {
-            let (paint, word) = match one.rule.grants() {
-                true => (Paint::Good, "granted"),
-                false => (Paint::Bad, "refused"),
+            let (paint, word) = if one.rule.grants() {
+                (Paint::Good, "granted")
+            } else {
+                (Paint::Bad, "refused")
             };
             writeln!(
                 out,

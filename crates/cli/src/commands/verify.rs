@@ -14,25 +14,31 @@ use crate::exit;
 use crate::output::{self, clean, clean_name, counted};
 
 pub(crate) fn run(args: &Verify) -> io::Result<u8> {
-    let (keys, places) = match keys(args) {
-        Ok(found) => found,
-        Err(error) => return unusable(args, &error),
+    let (keys, places) = if let Some(file) = &args.policy {
+        match keys_of(file) {
+            Ok(found) => found,
+            Err(error) => return unusable(args, &error),
+        }
+    } else {
+        let keys: Result<Vec<PublicKey>, Error> =
+            args.keys.iter().map(|path| PublicKey::open(path)).collect();
+        match keys {
+            Ok(keys) => (keys, Vec::new()),
+            Err(error) => return complain(&args.model, &error, args.json),
+        }
     };
-    match keys.and_then(|keys| verify(args, &keys)) {
+    match verify(args, &keys) {
         Ok(verified) => {
-            let (by, verified) = verified;
-            write(args, &verified, places.get(by).map(String::as_str))
+            let by = keys.iter().position(|key| key.id() == verified.key);
+            let place = by.and_then(|by| places.get(by));
+            write(args, &verified, place.map(String::as_str))
         }
         Err(error) => complain(&args.model, &error, args.json),
     }
 }
 
-/// The keys, and the place of each in the policy, where they are from there.
-fn keys(args: &Verify) -> Result<(Result<Vec<PublicKey>, Error>, Vec<String>), GateError> {
-    let Some(file) = &args.policy else {
-        let keys = args.keys.iter().map(|path| PublicKey::open(path)).collect();
-        return Ok((keys, Vec::new()));
-    };
+/// The keys of a policy that hold today, and the place of each; an error where there is none.
+fn keys_of(file: &Path) -> Result<(Vec<PublicKey>, Vec<String>), GateError> {
     let policy = Policy::of_process(Some(file))?;
     let (keys, places) = nopickle_gate::public_keys(&policy)?;
     if keys.is_empty() {
@@ -44,7 +50,7 @@ fn keys(args: &Verify) -> Result<(Result<Vec<PublicKey>, Error>, Vec<String>), G
             },
         });
     }
-    Ok((Ok(keys), places))
+    Ok((keys, places))
 }
 
 /// Says that the policy can't be used.
@@ -67,8 +73,7 @@ fn unusable(args: &Verify, error: &GateError) -> io::Result<u8> {
     Ok(told.code)
 }
 
-/// What was signed, by which of the keys.
-fn verify(args: &Verify, keys: &[PublicKey]) -> Result<(usize, Verified), Error> {
+fn verify(args: &Verify, keys: &[PublicKey]) -> Result<Verified, Error> {
     let bar = bar();
     let mut options = Options {
         signature: args.signature.clone(),
@@ -78,9 +83,7 @@ fn verify(args: &Verify, keys: &[PublicKey]) -> Result<(usize, Verified), Error>
         }),
         ..Options::default()
     };
-    let verified = signing::verify(&args.model, keys, &mut options)?;
-    let by = keys.iter().position(|key| key.id() == verified.key);
-    Ok((by.unwrap_or(0), verified))
+    signing::verify(&args.model, keys, &mut options)
 }
 
 fn write(args: &Verify, verified: &Verified, place: Option<&str>) -> io::Result<u8> {

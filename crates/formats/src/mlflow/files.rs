@@ -344,6 +344,10 @@ mod tests {
             let found = check(path, text).unwrap_err();
             assert!(found.contains(words), "{path} {text}: {found}");
         }
+    }
+
+    #[test]
+    fn a_text_is_utf8() {
         let file = Beside::of("requirements.txt", &[]).unwrap();
         let error = file.check(b"\xff", "requirements.txt", &mut Limits::default());
         assert!(

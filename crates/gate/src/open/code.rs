@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::copy::{each_piece, hex};
 use crate::error::Error;
-use crate::policy::{Code, Policy};
+use crate::policy::{Code, Entry, Policy};
 
 /// Whether code that a model brings is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub(super) fn pinned_by(policy: &Policy, path: &str, digest: &str) -> Option<Str
         let of_path = known.what.path.as_deref().is_none_or(|of| of == path);
         of_path && known.what.sha256 == digest
     });
-    known.next().map(|known| known.place())
+    known.next().map(Entry::place)
 }
 
 /// Whether the code of a model is used. `signed` are the digests of the files that a key of the policy signed.
