@@ -227,7 +227,7 @@ TAMPERED = {
     ),
     "unicode_twin": (
         write("cafe\u0301", b""),
-        "cafe\u0301: the file was not signed",
+        "two names differ only in how their letters are composed",
     ),
     "case_twin": (write("mlmodel", b""), "model: two names differ only in case"),
     "backslash": (write("code\\a.py", b""), "a path holds a backslash"),

@@ -68,6 +68,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { id: "NP5014", name: "UnverifiedArray", kind: "unverified", of: &["numpy."], says: "A number or an array of numpy is made from what it can not be made from", page: "docs/formats/verified_values.md" },
     Rule { id: "NP5015", name: "UnverifiedCall", kind: "unverified", of: &["builtins.", "collections."], says: "A type of Python is made from what would fill the memory, or is not its own", page: "docs/formats/verified_values.md" },
     Rule { id: "NP5016", name: "OtherDigest", kind: "unverified", of: &["file"], says: "A file does not have the digest that the policy has for its path", page: "docs/concepts/policy.md" },
+    Rule { id: "NP5017", name: "UnverifiedParameter", kind: "unverified", of: &["sklearn.compose.", "sklearn.model_selection.", "sklearn.pipeline."], says: "A parameter would be evaluated, names a folder, or is a pattern that may take for ever", page: "docs/formats/verified_values.md" },
     Rule { id: "NP5999", name: "Unverified", kind: "unverified", of: &[], says: "A trusted class holds values that its compiled code must not see", page: "docs/formats/verified_values.md" },
     Rule { id: "NP6001", name: "NotReadable", kind: "io", of: &[], says: "The file cannot be read", page: "docs/guides/cli.md" },
     Rule { id: "NP7001", name: "NotVerified", kind: "not verified", of: &[], says: "The values were left out, as the caller asked", page: "docs/guides/cli.md" },
