@@ -10,7 +10,8 @@ use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PySet, PyString, PyTuple, PyType,
+    PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PySet, PyString, PyTuple,
+    PyType,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -452,10 +453,11 @@ impl<'py> Capture<'py> {
                 Node::Bytes(self.raw(object, bytes.as_ptr(), bytes.len())?)
             }
             Kind::ByteArray => {
-                // A copy, since a bytearray may move when it grows.
-                let bytes = PyBytes::new(py, &object.cast::<PyByteArray>()?.to_vec());
-                let (start, length) = (bytes.as_bytes().as_ptr(), bytes.as_bytes().len());
-                Node::ByteArray(self.raw(&bytes.into_any(), start, length)?)
+                // While there is a view of it, a bytearray neither grows nor moves.
+                let view = PyMemoryView::from(object)?;
+                let bytes = object.cast::<PyByteArray>()?;
+                let (start, length) = (bytes.data().cast_const(), bytes.len());
+                Node::ByteArray(self.raw(&view.into_any(), start, length)?)
             }
             Kind::Slice => {
                 let parts = [

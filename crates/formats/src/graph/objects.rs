@@ -1,6 +1,7 @@
 //! Object graphs: what a skops file (or another pickle-like format) says, as plain nodes.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// The index of a node in its [`Graph`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -202,6 +203,14 @@ pub(crate) enum Stored {
     Memory,
 }
 
+/// The bit of a text's start that says that it is one of the long ones.
+const LONG: u32 = 1 << 31;
+
+/// An index among the texts.
+fn text_index(index: usize) -> Option<u32> {
+    u32::try_from(index).ok().filter(|index| index & LONG == 0)
+}
+
 /// How far a graph was filled at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mark {
@@ -217,6 +226,9 @@ pub struct Graph {
     places: Vec<u32>,
     links: Vec<NodeId>,
     text: String,
+    /// Long texts, which stay in the memory that they were read into, and where each stands there.
+    long: String,
+    long_runs: Vec<Range<usize>>,
     wide: Vec<u8>,
     globals: Vec<Global>,
     by_name: HashMap<String, GlobalId>,
@@ -336,10 +348,10 @@ impl Graph {
         self.links.get(start..end).unwrap_or_default()
     }
 
-    /// Adds text. `None` when indices run out (4 GiB of text).
+    /// Adds text. `None` when indices run out (2 GiB of text).
     pub fn push_text(&mut self, text: &str) -> Option<Text> {
         let run = Text {
-            start: u32::try_from(self.text.len()).ok()?,
+            start: text_index(self.text.len())?,
             len: u32::try_from(text.len()).ok()?,
         };
         self.text.push_str(text);
@@ -355,14 +367,35 @@ impl Graph {
         let start = self.text.len();
         append(&mut self.text)?;
         Some(Text {
-            start: u32::try_from(start).ok()?,
+            start: text_index(start)?,
             len: u32::try_from(self.text.len().checked_sub(start)?).ok()?,
         })
     }
 
+    /// Adds a long text of `length` bytes, which is empty until [`Graph::settle`] brings it.
+    pub(crate) fn push_long_text(&mut self, length: usize) -> Option<Text> {
+        let index = text_index(self.long_runs.len())?;
+        let len = u32::try_from(length).ok()?;
+        let start = self.long_runs.last().map_or(0, |run| run.end);
+        self.long_runs.push(start..start.checked_add(length)?);
+        Some(Text {
+            start: index | LONG,
+            len,
+        })
+    }
+
+    /// Brings the long texts, one after the other in the order in which they were added.
+    pub(crate) fn settle(&mut self, long: String) {
+        self.long = long;
+    }
+
     /// The text of a run.
     pub fn text(&self, text: Text) -> &str {
-        let start = usize::try_from(text.start).unwrap_or(usize::MAX);
+        let start = usize::try_from(text.start & !LONG).unwrap_or(usize::MAX);
+        if text.start & LONG != 0 {
+            let run = self.long_runs.get(start).cloned();
+            return run.and_then(|run| self.long.get(run)).unwrap_or_default();
+        }
         let end = start.saturating_add(usize::try_from(text.len).unwrap_or(usize::MAX));
         self.text.get(start..end).unwrap_or_default()
     }

@@ -1,5 +1,7 @@
 //! A cursor over JSON text: no tree of values, no recursion.
 
+use std::ops::Range;
+
 use crate::error::{Error, Location};
 
 /// A JSON number as Python's `json` would read it.
@@ -25,6 +27,8 @@ pub(super) enum Scalar<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
+    /// The same bytes, where they are UTF-8; else nothing.
+    text: &'a str,
     at: usize,
     entry: &'a str,
     /// Added to offsets in errors, for JSON inside a string of JSON.
@@ -38,6 +42,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn new(bytes: &'a [u8], entry: &'a str, base: usize) -> Self {
         Self {
             bytes,
+            text: std::str::from_utf8(bytes).unwrap_or_default(),
             at: 0,
             entry,
             base,
@@ -195,34 +200,57 @@ impl<'a> Cursor<'a> {
     }
 
     /// Appends the text of a JSON string inside a string, `"\"one\\ntwo\""`: the usual escapes in one pass.
-    /// `None`, and nothing taken or appended, for any other value, and for text that is not UTF-8.
+    /// `None`, and nothing taken or appended, for any other value, for text that is not UTF-8, and for one of [`LONG`]
+    /// bytes or more.
     pub(super) fn text_inside(&mut self, out: &mut String) -> Option<()> {
-        let mut rest = self.bytes.get(self.at..)?.strip_prefix(b"\"\\\"")?;
+        let mut rest = self.bytes.get(self.at..)?.strip_prefix(INSIDE)?;
         let before = out.len();
         loop {
             let (plain, tail) = rest.split_at_checked(plain_run(rest))?;
-            let plain = std::str::from_utf8(plain).ok();
-            // An escape of the inner string is a backslash, escaped, and a letter.
-            let letter = match tail {
-                [b'\\', b'"', b'"', after @ ..] if plain.is_some() => {
-                    out.push_str(plain?);
+            let start = self.bytes.len().saturating_sub(rest.len());
+            let plain = self.text.get(start..start.saturating_add(plain.len()));
+            let length = out.len().saturating_sub(before);
+            let short = length.saturating_add(plain.map_or(0, str::len)) < LONG;
+            match (plain, Escape::of(tail)) {
+                (Some(plain), Some(Escape::End(after))) if short => {
+                    out.push_str(plain);
                     self.at = self.bytes.len().saturating_sub(after.len());
                     return Some(());
                 }
-                [b'\\', b'\\', b'n', after @ ..] => Some(('\n', after)),
-                [b'\\', b'\\', b'r', after @ ..] => Some(('\r', after)),
-                [b'\\', b'\\', b't', after @ ..] => Some(('\t', after)),
-                [b'\\', b'\\', b'\\', b'"', after @ ..] => Some(('"', after)),
-                [b'\\', b'\\', b'\\', b'\\', after @ ..] => Some(('\\', after)),
-                _ => None,
-            };
-            let (Some(plain), Some((letter, after))) = (plain, letter) else {
-                out.truncate(before);
-                return None;
-            };
-            out.push_str(plain);
-            out.push(letter);
-            rest = after;
+                (Some(plain), Some(Escape::Letter(letter, after))) if short => {
+                    out.push_str(plain);
+                    out.push(char::from(letter));
+                    rest = after;
+                }
+                _ => {
+                    out.truncate(before);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Passes the same, of any length, and gives where it stands, with its quotes, and how many bytes its text has.
+    pub(super) fn long_text_inside(&mut self) -> Option<(Range<usize>, usize)> {
+        let mut rest = self.bytes.get(self.at..)?.strip_prefix(INSIDE)?;
+        if self.text.len() != self.bytes.len() {
+            return None;
+        }
+        let mut length = 0_usize;
+        loop {
+            let (plain, tail) = rest.split_at_checked(plain_run(rest))?;
+            length = length.saturating_add(plain.len());
+            match Escape::of(tail)? {
+                Escape::End(after) => {
+                    let start = self.at;
+                    self.at = self.bytes.len().saturating_sub(after.len());
+                    return Some((start..self.at, length));
+                }
+                Escape::Letter(_, after) => {
+                    length = length.saturating_add(1);
+                    rest = after;
+                }
+            }
         }
     }
 
@@ -433,6 +461,60 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// How a text inside a string starts.
+const INSIDE: &[u8] = b"\"\\\"";
+
+/// What may stand behind a plain run of a text inside a string.
+enum Escape<'a> {
+    /// The quotes at its end, and what comes after them.
+    End(&'a [u8]),
+    /// An escaped letter: a backslash, itself escaped, and a letter.
+    Letter(u8, &'a [u8]),
+}
+
+impl<'a> Escape<'a> {
+    #[inline]
+    fn of(tail: &'a [u8]) -> Option<Self> {
+        Some(match tail {
+            [b'\\', b'"', b'"', after @ ..] => Self::End(after),
+            [b'\\', b'\\', b'n', after @ ..] => Self::Letter(b'\n', after),
+            [b'\\', b'\\', b'r', after @ ..] => Self::Letter(b'\r', after),
+            [b'\\', b'\\', b't', after @ ..] => Self::Letter(b'\t', after),
+            [b'\\', b'\\', b'\\', b'"', after @ ..] => Self::Letter(b'"', after),
+            [b'\\', b'\\', b'\\', b'\\', after @ ..] => Self::Letter(b'\\', after),
+            _ => return None,
+        })
+    }
+}
+
+/// The texts that [`Cursor::long_text_inside`] passed in these bytes, one after the other, in the memory of the bytes.
+/// `None` where they are not what was passed.
+pub(super) fn long_texts(mut bytes: Vec<u8>, places: &[Range<usize>]) -> Option<String> {
+    let mut end = 0_usize;
+    for place in places {
+        let mut from = place.start.checked_add(INSIDE.len())?;
+        loop {
+            let rest = bytes.get(from..place.end)?;
+            let plain = plain_run(rest);
+            let tail = rest.get(plain..)?;
+            let (letter, after) = match Escape::of(tail)? {
+                Escape::End(_) => (None, 0),
+                Escape::Letter(letter, after) => (Some(letter), after.len()),
+            };
+            bytes.copy_within(from..from.checked_add(plain)?, end);
+            end = end.checked_add(plain)?;
+            let Some(letter) = letter else {
+                break;
+            };
+            *bytes.get_mut(end)? = letter;
+            end = end.checked_add(1)?;
+            from = place.end.checked_sub(after)?;
+        }
+    }
+    bytes.truncate(end);
+    String::from_utf8(bytes).ok()
+}
+
 /// The integer of at most 18 digits that text starts with, and its length.
 #[inline]
 fn short_int(text: &[u8]) -> Option<(i64, usize)> {
@@ -459,28 +541,32 @@ fn short_int(text: &[u8]) -> Option<(i64, usize)> {
     }
 }
 
-/// Bytes of a text that are looked at in one go once it is this long.
-const LONG: usize = 32;
+/// Bytes of a text that is read by [`Cursor::long_text_inside`].
+const LONG: usize = 1 << 16;
+/// Bytes that are looked at one word at a time before the longer blocks: few texts are longer.
+const SHORT: usize = 32;
+/// Bytes of a block, which the compiler looks at with a few wide instructions.
+const BLOCK: usize = 64;
 
 /// How many bytes stand before the first quote, backslash or control character.
 fn plain_run(bytes: &[u8]) -> usize {
-    let Some((head, rest)) = bytes.split_at_checked(LONG) else {
+    let Some((head, rest)) = bytes.split_at_checked(SHORT) else {
         return short_run(bytes);
     };
-    // Few texts are longer; in those, more bytes at a time.
     let run = short_run(head);
-    if run < LONG {
+    if run < SHORT {
         return run;
     }
-    let is_plain = |chunk: &&[u8; LONG]| {
-        !chunk
-            .iter()
-            .fold(false, |found, byte| found | is_special(*byte))
+    // Flags of one byte each: a fold of `bool` is compared byte by byte.
+    let is_plain = |block: &&[u8; BLOCK]| {
+        let flag =
+            |byte: u8| u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < b' ');
+        block.iter().fold(0, |found, &byte| found | flag(byte)) == 0
     };
-    let blocks = rest.as_chunks::<LONG>().0.iter();
-    let run = blocks.take_while(is_plain).count().saturating_mul(LONG);
+    let blocks = rest.as_chunks::<BLOCK>().0.iter();
+    let run = blocks.take_while(is_plain).count().saturating_mul(BLOCK);
     let rest = rest.get(run..).unwrap_or_default();
-    LONG.saturating_add(run).saturating_add(short_run(rest))
+    SHORT.saturating_add(run).saturating_add(short_run(rest))
 }
 
 fn is_special(byte: u8) -> bool {
@@ -604,6 +690,46 @@ mod tests {
             let (mut at, mut out) = (cursor(outer), "before".to_owned());
             assert_eq!(at.text_inside(&mut out), None, "{outer}");
             assert_eq!((out.as_str(), at.offset()), ("before", 0));
+        }
+    }
+
+    #[test]
+    fn long_texts_stay_where_they_were_read() {
+        let line = "a \"line\" of \u{e9} and \\ and \t\r\n";
+        let texts = [
+            line.repeat(LONG / line.len() + 1),
+            "x".repeat(LONG),
+            line.repeat(9_000),
+        ];
+        let mut json = String::from("[");
+        for text in &texts {
+            json.push_str(&quoted(&quoted(text)));
+            json.push_str(", \u{e9}");
+        }
+        let mut at = cursor(&json);
+        let mut places = Vec::new();
+        for text in &texts {
+            while at.peek() != Some(b'"') {
+                at.step();
+            }
+            let mut out = "before".to_owned();
+            let start = at.offset();
+            assert_eq!(at.text_inside(&mut out), None);
+            assert_eq!((out.as_str(), at.offset()), ("before", start));
+            let (place, length) = at.long_text_inside().unwrap();
+            assert_eq!((place.start, length), (start, text.len()));
+            assert_eq!(at.offset(), place.end);
+            places.push(place);
+        }
+        assert_eq!(long_texts(json.into_bytes(), &places), Some(texts.concat()));
+        for outer in [
+            format!(r#""\"{}\u0041\"""#, "x".repeat(LONG)),
+            format!(r#""\"{}\""#, "x".repeat(LONG)),
+            format!("\"\\\"{}\n\\\"\"", "x".repeat(LONG)),
+        ] {
+            let mut at = cursor(&outer);
+            assert_eq!(at.long_text_inside(), None);
+            assert_eq!(at.offset(), 0);
         }
     }
 

@@ -379,6 +379,20 @@ fn inside<T>(name: &str, result: Result<T, Error>) -> Result<T, Error> {
 }
 
 impl<B: AsRef<[u8]>> VerifiedGraph<B> {
+    /// Verifies everything once more, as it was when the graph was made: what the check costs can be measured on it.
+    ///
+    /// # Errors
+    /// [`Error::Unverified`] where a value breaks a rule, which is where a buffer was changed meanwhile.
+    pub fn verify_again(&self) -> Result<(), Error> {
+        let bytes: Vec<&[u8]> = self.buffers.iter().map(AsRef::as_ref).collect();
+        let arrays = Arrays {
+            headers: &self.headers,
+            bytes: &bytes,
+            work: &Work::default(),
+        };
+        verify::verify(&self.graph, arrays)
+    }
+
     /// Verifies every object of `class` by the rules of another class, `name`: for a class that the
     /// library knows by two names, or that derives from one with rules.
     ///

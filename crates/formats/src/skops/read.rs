@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
-use super::json::{Cursor, Number, Scalar};
+use super::json::{Cursor, Number, Scalar, long_texts};
 use super::loaders::{COMMON, Content, Field, Loader, Part, Row, loader};
 use super::memory;
 use crate::archive::Archive;
@@ -57,12 +58,23 @@ pub fn read(archive: &mut Archive<'_>, limits: &mut Limits) -> Result<Graph, Err
         after: [None; PLACES],
         buffer: Vec::new(),
         inner: Vec::new(),
+        long: Vec::new(),
         protocol: None,
         named,
         bare_function: false,
         old_function: false,
     };
-    let mut graph = reader.run()?;
+    let (mut graph, long) = reader.run()?;
+    if !long.is_empty() {
+        let texts = long_texts(bytes, &long).ok_or_else(|| {
+            Error::malformed(
+                "skops",
+                Location::entry(SCHEMA),
+                "an escape that is not JSON's",
+            )
+        })?;
+        graph.settle(texts);
+    }
     if let Some(node) = graph.unbuildable_cycle() {
         let at = Location::byte(SCHEMA, graph.place(node));
         return Err(Error::malformed(
@@ -222,6 +234,8 @@ struct Reader<'a, 'r, 's> {
     after: [Option<(Option<NodeId>, NodeId)>; PLACES],
     buffer: Vec<u8>,
     inner: Vec<u8>,
+    /// Where texts stand that are too long to copy.
+    long: Vec<Range<usize>>,
     protocol: Option<i64>,
     /// Which entries of the archive a node names.
     named: Vec<bool>,
@@ -245,7 +259,8 @@ const LOADER: &str = ",\"__loader__\":";
 const COMMA: &str = "a comma or a closing bracket is missing";
 
 impl<'a> Reader<'a, '_, '_> {
-    fn run(mut self) -> Result<Graph, Error> {
+    /// The graph, and where its long texts stand.
+    fn run(mut self) -> Result<(Graph, Vec<Range<usize>>), Error> {
         let mut root = self.begin_node()?;
         while !self.frames.is_empty() {
             root = self.step()?;
@@ -308,7 +323,7 @@ impl<'a> Reader<'a, '_, '_> {
             }
         }
         self.graph.set_root(root);
-        Ok(self.graph)
+        Ok((self.graph, self.long))
     }
 
     /// Goes on with the innermost open frame. Returns a node where one was finished.
@@ -929,6 +944,11 @@ impl<'a> Reader<'a, '_, '_> {
             .graph
             .push_text_of(|text| self.cursor.text_inside(text))
         {
+            return Ok(Node::Str(text));
+        }
+        if let Some((place, length)) = self.cursor.long_text_inside() {
+            self.long.push(place);
+            let text = self.graph.push_long_text(length).ok_or_else(full)?;
             return Ok(Node::Str(text));
         }
         for (word, node) in [

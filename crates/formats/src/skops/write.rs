@@ -151,6 +151,8 @@ struct Json {
 
 /// Bytes of one piece of JSON.
 const PIECE: usize = 1 << 20;
+/// Bytes of a text that is not copied into a piece.
+const LONG: usize = 1 << 16;
 
 impl Json {
     fn raw(&mut self, bytes: &[u8]) {
@@ -162,9 +164,9 @@ impl Json {
         self.last.extend_from_slice(bytes);
     }
 
-    /// Adds bytes as a piece of their own where they are as long as one, and empties them.
+    /// Adds bytes as a piece of their own where they are long, and empties them.
     fn take(&mut self, bytes: &mut Vec<u8>) {
-        if bytes.len() < PIECE {
+        if bytes.len() < LONG {
             self.raw(bytes);
             bytes.clear();
         } else {
@@ -199,14 +201,17 @@ impl Json {
 /// How many bytes stand before the first that is escaped, or may be.
 fn plain_run(text: &[u8]) -> usize {
     let special = |byte: u8| matches!(byte, b'"' | b'\\' | 0..0x20 | 0xED);
-    // Whole blocks without one of these first: the compiler looks at many bytes at a time.
+    // Whole blocks without one of these first, which the compiler looks at with a few wide instructions: flags of one byte
+    // each, as a fold of `bool` is compared byte by byte.
+    let flag = |byte: u8| {
+        u8::from(byte == b'"')
+            | u8::from(byte == b'\\')
+            | u8::from(byte < b' ')
+            | u8::from(byte == 0xED)
+    };
     let blocks = text.as_chunks::<32>().0.iter();
     let plain = blocks
-        .take_while(|block| {
-            !block
-                .iter()
-                .fold(false, |found, &byte| found | special(byte))
-        })
+        .take_while(|block| block.iter().fold(0, |found, &byte| found | flag(byte)) == 0)
         .count()
         .saturating_mul(32);
     let tail = text.get(plain..).unwrap_or_default();
@@ -454,7 +459,7 @@ impl<'g> Writer<'g> {
         self.json.push(SCALAR);
         let mut out = std::mem::take(&mut self.scratch);
         out.clear();
-        if bytes.len() >= PIECE {
+        if bytes.len() >= LONG {
             // Lines of more than 16 letters: what else is longer grows.
             out.reserve(bytes.len().saturating_add(bytes.len() >> 3));
         }
