@@ -314,6 +314,8 @@ impl<'a> ArrayPlan<'a> {
             return Err(missing());
         }
         let mut heads = self.heads.as_slice();
+        let nodes_of_trees = verify::node_arrays(&self.graph);
+        let mut walked = Vec::with_capacity(buffers.len());
         let planned = self.stored.iter().zip(&self.headers);
         for ((stored, header), buffer) in planned.zip(&mut buffers) {
             let (head, rest) = heads
@@ -334,6 +336,8 @@ impl<'a> ArrayPlan<'a> {
                 }
                 Stored::Memory => return Err(missing()),
             }
+            let n_features = nodes_of_trees.get(&walked.len());
+            walked.push(n_features.and_then(|&count| verify::walk_early(header, buffer, count)));
         }
         let bytes: Vec<&[u8]> = buffers.iter().map(AsRef::as_ref).collect();
         verify::verify(
@@ -341,6 +345,7 @@ impl<'a> ArrayPlan<'a> {
             Arrays {
                 headers: &self.headers,
                 bytes: &bytes,
+                walked: &walked,
                 work: &Work::default(),
             },
         )?;
@@ -379,20 +384,6 @@ fn inside<T>(name: &str, result: Result<T, Error>) -> Result<T, Error> {
 }
 
 impl<B: AsRef<[u8]>> VerifiedGraph<B> {
-    /// Verifies everything once more, as it was when the graph was made: what the check costs can be measured on it.
-    ///
-    /// # Errors
-    /// [`Error::Unverified`] where a value breaks a rule, which is where a buffer was changed meanwhile.
-    pub fn verify_again(&self) -> Result<(), Error> {
-        let bytes: Vec<&[u8]> = self.buffers.iter().map(AsRef::as_ref).collect();
-        let arrays = Arrays {
-            headers: &self.headers,
-            bytes: &bytes,
-            work: &Work::default(),
-        };
-        verify::verify(&self.graph, arrays)
-    }
-
     /// Verifies every object of `class` by the rules of another class, `name`: for a class that the
     /// library knows by two names, or that derives from one with rules.
     ///
@@ -403,6 +394,7 @@ impl<B: AsRef<[u8]>> VerifiedGraph<B> {
         let arrays = Arrays {
             headers: &self.headers,
             bytes: &bytes,
+            walked: &[],
             work: &Work::default(),
         };
         verify::verify_as(&self.graph, arrays, class, name)

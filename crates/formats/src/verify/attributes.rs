@@ -264,6 +264,7 @@ pub(super) mod given {
             let arrays = Arrays {
                 headers: &building.headers,
                 bytes: &bytes,
+                walked: &[],
                 work: &crate::verify::Work::default(),
             };
             let refused = verify(&building.graph, arrays, root).err();

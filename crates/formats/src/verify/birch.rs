@@ -135,6 +135,7 @@ mod tests {
         let arrays = Arrays {
             headers: &[],
             bytes: &[],
+            walked: &[],
             work: &crate::verify::Work::default(),
         };
         for (length, back) in [(1, 0), (2, 0), (2, 1), (3, 2), (5, 1), (6, 3)] {

@@ -1,8 +1,12 @@
 //! `sklearn.tree._tree.Tree`: the nodes of one decision tree.
 
+use std::collections::HashMap;
+
 use super::attributes::tuple;
 use super::{ArrayView, Refusal, Value};
 use crate::dtype::{DType, Kind};
+use crate::graph::{Graph, Node};
+use crate::npy::Header;
 
 /// The class that this file verifies.
 pub(super) const TREE: &str = "sklearn.tree._tree.Tree";
@@ -73,8 +77,15 @@ pub(super) fn verify(tree: Value<'_>) -> Result<(), Refusal> {
     {
         return Err(tree.refuse("the values do not have one float64 per node, output and class"));
     }
-    let walk = Walk::new(count, shape.n_features);
-    let deepest = layout.walk(nodes, walk).map_err(|what| tree.refuse(what))?;
+    let walked = nodes
+        .walked()
+        .filter(|walked| walked.n_features == shape.n_features);
+    let deepest = match walked {
+        Some(walked) => walked.deepest,
+        None => layout
+            .walk(nodes, shape.n_features)
+            .map_err(|what| tree.refuse(what))?,
+    };
     let max_depth = tree
         .get("max_depth")
         .and_then(Value::int)
@@ -83,6 +94,45 @@ pub(super) fn verify(tree: Value<'_>) -> Result<(), Refusal> {
         Some(depth) if depth >= deepest && depth < count => Ok(()),
         _ => Err(tree.refuse("max_depth is not the depth of the tree")),
     }
+}
+
+/// What a walk over the nodes of a tree gave.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Walked {
+    n_features: u64,
+    deepest: usize,
+}
+
+/// The arrays that hold the nodes of a tree, each with the number of features that its splits may name.
+pub(crate) fn node_arrays(graph: &Graph) -> HashMap<usize, u64> {
+    let of_tree = |id| {
+        let Node::Construct(class, parts) = graph.node(id) else {
+            return None;
+        };
+        if graph.name(class) != TREE {
+            return None;
+        }
+        let nodes = graph.array_of(graph.get(id, "nodes")?)?;
+        let Node::Tuple(_, args) = graph.node(*graph.items(parts).first()?) else {
+            return None;
+        };
+        let Node::Int(n_features) = graph.node(*graph.items(args).first()?) else {
+            return None;
+        };
+        Some((nodes.index(), u64::try_from(n_features).ok()?))
+    };
+    graph.ids().filter_map(of_tree).collect()
+}
+
+/// Walks over nodes that were just read and are near the processor still; [`verify`] takes the outcome. `None` for nodes that
+/// are not native or break a rule: `verify` says which.
+pub(crate) fn walk_early(header: &Header, bytes: &[u8], n_features: u64) -> Option<Walked> {
+    let nodes = ArrayView::new(header, bytes);
+    let deepest = Layout::of(nodes)?.walk_native(nodes, n_features)?;
+    Some(Walked {
+        n_features,
+        deepest,
+    })
 }
 
 /// The number of columns that a tree asks of its input, where `tree` is one.
@@ -283,17 +333,29 @@ impl Layout {
         itemsize == 64 && native(self.left, 0) && native(self.right, 8) && native(self.feature, 16)
     }
 
+    /// The depth of the deepest leaf of nodes that are native and keep every rule.
+    fn walk_native(&self, nodes: ArrayView<'_>, n_features: u64) -> Option<usize> {
+        let (records, _) = nodes.bytes().as_chunks::<64>();
+        let is_whole = self.is_native(nodes.dtype().itemsize()) && records.len() == nodes.len();
+        is_whole.then(|| walk_all(records, n_features)).flatten()
+    }
+
     /// Checks every node; the depth of the deepest leaf.
-    fn walk(&self, nodes: ArrayView<'_>, mut walk: Walk) -> Result<usize, &'static str> {
+    fn walk(&self, nodes: ArrayView<'_>, n_features: u64) -> Result<usize, &'static str> {
         let itemsize = nodes.dtype().itemsize();
+        if let Some(deepest) = self.walk_native(nodes, n_features) {
+            return Ok(deepest);
+        }
+        let mut walk = Walk::new(nodes.len(), n_features);
         if self.is_native(itemsize) {
             let (records, _) = nodes.bytes().as_chunks::<64>();
             for record in records {
                 let ([left, right, feature, ..], _) = record.as_chunks::<8>() else {
                     return Err(SHORT);
                 };
-                let [left, right, feature] =
-                    [left, right, feature].map(|bytes| i64::from_le_bytes(*bytes));
+                let left = i64::from_le_bytes(*left);
+                let right = i64::from_le_bytes(*right);
+                let feature = i64::from_le_bytes(*feature);
                 walk.step(left == LEAF, left, right, feature)?;
             }
         } else {
@@ -310,6 +372,43 @@ impl Layout {
         }
         walk.end()
     }
+}
+
+/// [`Walk`] over native nodes without a branch on what stands in them, since whether a node is a leaf can't be guessed: the
+/// depth of the deepest leaf, or `None` where a node breaks any rule.
+fn walk_all(records: &[[u8; 64]], n_features: u64) -> Option<usize> {
+    let count = records.len();
+    // As in `Walk`, and one more, which stands for the children of leaves.
+    let mut levels = vec![0_u32; count.checked_add(1)?];
+    *levels.first_mut()? = 1;
+    let (mut wrong, mut deepest) = (false, 0);
+    for (here, record) in records.iter().enumerate() {
+        let ([left, right, feature, ..], _) = record.as_chunks::<8>() else {
+            return None;
+        };
+        let left = i64::from_le_bytes(*left);
+        let right = i64::from_le_bytes(*right);
+        let feature = i64::from_le_bytes(*feature);
+        let is_leaf = left == LEAF;
+        let level = levels.get(here).copied()?;
+        let only_leaf = u32::from(is_leaf).wrapping_neg();
+        deepest = deepest.max(level & only_leaf);
+        let below = level.wrapping_add(1) & !only_leaf;
+        for child in [left, right] {
+            let child = usize::try_from(child.cast_unsigned()).ok()?;
+            let only_leaf = usize::from(is_leaf).wrapping_neg();
+            let place = (child & !only_leaf) | (count & only_leaf);
+            let slot = levels.get_mut(place)?;
+            wrong |= !is_leaf & ((child <= here) | (child >= count) | (*slot != 0));
+            *slot = below;
+        }
+        wrong |= is_leaf & (right != LEAF);
+        wrong |= !is_leaf & (feature.cast_unsigned() >= n_features);
+    }
+    if wrong {
+        return None;
+    }
+    Some(usize::try_from(deepest.saturating_sub(1)).unwrap_or(usize::MAX))
 }
 
 /// A node whose fields could not be read; never, since the fields lie inside the record.

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use super::Refusal;
+use super::tree::Walked;
 use crate::dtype::{DType, Kind};
 use crate::graph::{Graph, Node, NodeId};
 use crate::npy::Header;
@@ -12,6 +13,8 @@ use crate::npy::Header;
 pub(crate) struct Arrays<'a> {
     pub(crate) headers: &'a [Header],
     pub(crate) bytes: &'a [&'a [u8]],
+    /// What is known of the nodes of trees, by array; those that are not here are walked over.
+    pub(crate) walked: &'a [Option<Walked>],
     pub(crate) work: &'a Work,
 }
 
@@ -284,6 +287,7 @@ impl<'a> Value<'a> {
                 Some(ArrayView {
                     header: self.arrays.headers.get(array.index())?,
                     bytes,
+                    walked: self.arrays.walked.get(array.index()).copied().flatten(),
                 })
             }
             _ => None,
@@ -380,9 +384,23 @@ fn int_to_float(value: i64) -> f64 {
 pub(crate) struct ArrayView<'a> {
     header: &'a Header,
     bytes: &'a [u8],
+    walked: Option<Walked>,
 }
 
 impl<'a> ArrayView<'a> {
+    pub(super) fn new(header: &'a Header, bytes: &'a [u8]) -> Self {
+        Self {
+            header,
+            bytes,
+            walked: None,
+        }
+    }
+
+    /// What is known of the nodes of a tree.
+    pub(super) fn walked(self) -> Option<Walked> {
+        self.walked
+    }
+
     /// The length of each dimension.
     pub(crate) fn shape(self) -> &'a [usize] {
         &self.header.shape
