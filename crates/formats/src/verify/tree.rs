@@ -633,7 +633,23 @@ pub(super) mod tests {
     /// A root with two leaves.
     const SMALL: [(i64, i64, i64); 3] = [(1, 2, 0), (-1, -1, -2), (-1, -1, -2)];
 
+    /// Both walks say the same.
     fn walk(nodes: &[(i64, i64, i64)], n_features: u64) -> Result<usize, &'static str> {
+        let by_step = walk_by_step(nodes, n_features);
+        let record = |&(left, right, feature): &(i64, i64, i64)| {
+            let mut record = [0_u8; 64];
+            for (place, value) in [left, right, feature].into_iter().enumerate() {
+                record[place * 8..][..8].copy_from_slice(&value.to_le_bytes());
+            }
+            record
+        };
+        let records: Vec<[u8; 64]> = nodes.iter().map(record).collect();
+        let expected = by_step.ok().filter(|_| !nodes.is_empty());
+        assert_eq!(walk_all(&records, n_features), expected, "{nodes:?}");
+        by_step
+    }
+
+    fn walk_by_step(nodes: &[(i64, i64, i64)], n_features: u64) -> Result<usize, &'static str> {
         let mut walk = Walk::new(nodes.len(), n_features);
         for &(left, right, feature) in nodes {
             walk.step(left == LEAF, left, right, feature)?;
@@ -713,6 +729,21 @@ pub(super) mod tests {
             })
             .collect();
         DType::record(fields).unwrap()
+    }
+
+    #[test]
+    fn both_walks_agree_on_every_small_tree() {
+        // Three nodes, whose children are each of these.
+        let children = [-2, -1, 0, 1, 2, 3];
+        for code in 0..6_usize.pow(6) {
+            let child = |place: u32| children[code / 6_usize.pow(place) % 6];
+            let nodes = [
+                (child(0), child(1), 0),
+                (child(2), child(3), 0),
+                (child(4), child(5), 0),
+            ];
+            let _ = walk(&nodes, 1);
+        }
     }
 
     #[test]
