@@ -638,8 +638,9 @@ pub(super) mod tests {
         let by_step = walk_by_step(nodes, n_features);
         let record = |&(left, right, feature): &(i64, i64, i64)| {
             let mut record = [0_u8; 64];
-            for (place, value) in [left, right, feature].into_iter().enumerate() {
-                record[place * 8..][..8].copy_from_slice(&value.to_le_bytes());
+            let places = record.as_chunks_mut::<8>().0.iter_mut();
+            for (place, value) in places.zip([left, right, feature]) {
+                *place = value.to_le_bytes();
             }
             record
         };
