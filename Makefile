@@ -76,8 +76,8 @@ environment: $(VENV)/.test ## make .venv with the wheel and all that the tests n
 tools: $(VENV)/.tools ## make .venv with ruff and maturin
 
 $(VENV)/.made:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
-		|| { echo "nopickle needs Python 3.10 or newer; this is $$($(PYTHON) --version): make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "the versions of constraints.txt need Python 3.11 or newer (nopickle itself 3.10); this is $$($(PYTHON) --version): make PYTHON=..." >&2; exit 1; }
 	@.ci/step "make $(VENV) with $$($(PYTHON) --version)" bash -c '$(PYTHON) -m venv $(VENV) \
 		|| { $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(VENV)/bin/python install pip; } \
 		|| { echo "hint: on Debian, apt-get install python3-venv"; exit 1; }'
