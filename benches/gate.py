@@ -6,8 +6,10 @@
 The steps are timed in Rust, by ``crates/gate/benches/decision.rs``: reading the graph, the decision of
 a policy on its names, reading and verifying the arrays. What verifying takes of the last is what a
 twin of the file takes less: the same arrays in a list, where nothing has to be verified, measured in
-turn with it. The load is ``nopickle.skops.load`` of the same file. The last column is trust and verify
-over that load; the measure is a tenth for the forest and one millisecond for the small models.
+turn with it. For a large file that is a small difference of two large times, and not to be trusted by
+itself: sample the bench with ``perf`` for that one. The load is ``nopickle.skops.load`` of the same
+file. The last column is trust and verify over that load; the measure is a tenth for the forest and one
+millisecond for the small models.
 """
 
 from __future__ import annotations
