@@ -1,13 +1,13 @@
 //! From a path to the answer: the straight line of the library.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Seek as _, SeekFrom};
 use std::path::Path;
 
 use nopickle_formats::archive::{self, Archive, Source};
 use nopickle_formats::mlflow::MLMODEL;
 use nopickle_formats::scan::{self, Content};
-use nopickle_formats::{Booster, Error, Format, Limits, Location, Read, SNIFFED};
+use nopickle_formats::{Booster, Error, Format, Limits, Location, Read};
 use nopickle_gate::{Error as GateError, Policy, Unclean, check_skops};
 
 /// Opens a regular file; a folder, a pipe or a device is an error.
@@ -36,9 +36,7 @@ pub(crate) fn reader(
     if let Some(format) = ending.and_then(Format::of_ending) {
         return Ok(Some(format));
     }
-    let mut start = Vec::new();
-    file.take(SNIFFED as u64).read_to_end(&mut start)?;
-    match Format::of_bytes(&start) {
+    match Format::of_file(file)? {
         // A zip may hold anything.
         Some(format) if matches!(format.read, Read::Graph(_)) => {
             Ok(names_schema(file, limits.clone())?.then_some(format))

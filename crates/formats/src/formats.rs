@@ -1,5 +1,8 @@
 //! The formats of model files, and which one a file is in.
 
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
+
 use crate::archive::Archive;
 use crate::error::Error;
 use crate::graph::Graph;
@@ -7,7 +10,7 @@ use crate::limits::Limits;
 use crate::{catboost, lightgbm, skops, xgboost};
 
 /// How many bytes at the start of a file [`Format::sniff`] wants to see; a shorter file is seen whole.
-pub const SNIFFED: usize = 64;
+const SNIFFED: usize = 64;
 
 /// A format of model files.
 #[derive(Debug)]
@@ -96,6 +99,19 @@ impl Format {
     /// The format that a file's first bytes are those of.
     pub fn of_bytes(start: &[u8]) -> Option<&'static Self> {
         FORMATS.iter().find(|format| (format.sniff)(start))
+    }
+
+    /// The format that an open file's first bytes are those of; the file is left at its start.
+    ///
+    /// # Errors
+    /// Where the file can't be read.
+    pub fn of_file(file: &mut File) -> io::Result<Option<&'static Self>> {
+        let most = u64::try_from(SNIFFED).unwrap_or(u64::MAX);
+        let mut start = Vec::new();
+        file.rewind()?;
+        (&mut *file).take(most).read_to_end(&mut start)?;
+        file.rewind()?;
+        Ok(Self::of_bytes(&start))
     }
 }
 

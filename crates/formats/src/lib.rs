@@ -19,7 +19,7 @@ pub mod xgboost;
 
 pub use dtype::{DType, Field, Kind};
 pub use error::{Error, Location, Refused, Untrusted};
-pub use formats::{Booster, FORMATS, Format, Read, SNIFFED};
+pub use formats::{Booster, FORMATS, Format, Read};
 pub use graph::{
     ArrayId, GlobalId, Graph, Items, Node, NodeId, Outline, Plain, Reference, Role, Row, Step,
     Text, bytes_label,

@@ -51,8 +51,11 @@ pub(super) enum Broken {
     Rule(&'static str),
 }
 
-/// Large reads go through in pieces that stay in the cache while they are summed.
+/// Large reads go through in pieces, which stay in the second cache while they are summed.
 const PIECE: usize = 256 * 1024;
+/// Each of these is summed and seen while it is in the first cache; a power of two, so that elements of a power of two bytes
+/// are not cut.
+const SEEN: usize = 16 * 1024;
 
 impl<'w, 'a> EntryReader<'w, 'a> {
     pub(super) fn new(window: &'w mut Window<'a>, entry: &Entry) -> Result<Self, Broken> {
@@ -140,6 +143,15 @@ impl<'w, 'a> EntryReader<'w, 'a> {
 
     /// Fills `out` with the next bytes.
     pub(super) fn read(&mut self, out: &mut [u8]) -> Result<(), Broken> {
+        self.read_and_see(out, &mut |_| {})
+    }
+
+    /// Fills `out` with the next bytes, and lets `see` have each piece of it in turn.
+    pub(super) fn read_and_see(
+        &mut self,
+        out: &mut [u8],
+        see: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Broken> {
         let length = u64::try_from(out.len()).unwrap_or(u64::MAX);
         self.left = self
             .left
@@ -147,7 +159,10 @@ impl<'w, 'a> EntryReader<'w, 'a> {
             .ok_or(Broken::Rule("the entry ends before its size"))?;
         for piece in out.chunks_mut(PIECE) {
             self.fill(piece)?;
-            self.hasher.update(piece);
+            for near in piece.chunks(SEEN) {
+                self.hasher.update(near);
+                see(near);
+            }
         }
         Ok(())
     }

@@ -785,12 +785,14 @@ impl<'a> Archive<'a> {
         Ok(bytes)
     }
 
-    /// Reads an entry whose first bytes, `head`, were read before into `out`, which it must fill.
+    /// Reads an entry whose first bytes, `head`, were read before into `out`, which it must fill. `see` has each piece of it in
+    /// turn, while it is near the processor; the checksum is not known then.
     pub(crate) fn read_into(
         &mut self,
         index: usize,
         head: &[u8],
         out: &mut [u8],
+        see: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Error> {
         let entry = self.entry(index)?;
         let whole = head.len().saturating_add(out.len());
@@ -813,13 +815,14 @@ impl<'a> Archive<'a> {
                 let at = Location::entry(&self.entry(index)?.name);
                 return Err(Error::malformed("zip", at, "the checksum is wrong"));
             }
+            see(out);
             return Ok(());
         }
         self.with(
             index,
             |reader| {
                 reader.known(head)?;
-                reader.read(out)
+                reader.read_and_see(out, see)
             },
             true,
         )

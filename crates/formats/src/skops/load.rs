@@ -9,7 +9,7 @@ use crate::graph::{ArrayId, GlobalId, Graph, Node, Stored};
 use crate::limits::{Limits, spend};
 use crate::npy::{Dtypes, HEADER_LIMIT, Header, read_header_with};
 use crate::trust::TrustedGraph;
-use crate::verify::{self, Arrays, Work};
+use crate::verify::{self, Arrays, NativeWalk, Work};
 
 /// A trusted graph with the headers of its arrays: what memory its bytes need.
 #[derive(Debug)]
@@ -326,18 +326,24 @@ impl<'a> ArrayPlan<'a> {
             if buffer.len() != header.data_bytes {
                 return Err(missing());
             }
+            let n_features = nodes_of_trees.get(&walked.len());
+            let mut walk = n_features.and_then(|&count| NativeWalk::new(header, count));
+            let mut see = |piece: &[u8]| {
+                if let Some(walk) = &mut walk {
+                    walk.see(piece);
+                }
+            };
             match *stored {
                 Stored::Npy(entry) | Stored::Raw(entry) => {
-                    archive.read_into(entry, head, buffer)?;
+                    archive.read_into(entry, head, buffer, &mut see)?;
                 }
                 Stored::Nested(outer, inner) => {
                     let nested = self.nested.get_mut(outer).ok_or_else(missing)?;
-                    nested.read_into(inner, head, buffer)?;
+                    nested.read_into(inner, head, buffer, &mut see)?;
                 }
                 Stored::Memory => return Err(missing()),
             }
-            let n_features = nodes_of_trees.get(&walked.len());
-            walked.push(n_features.and_then(|&count| verify::walk_early(header, buffer, count)));
+            walked.push(walk.and_then(NativeWalk::end));
         }
         let bytes: Vec<&[u8]> = buffers.iter().map(AsRef::as_ref).collect();
         verify::verify(

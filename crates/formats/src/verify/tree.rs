@@ -63,7 +63,7 @@ pub(super) fn verify(tree: Value<'_>) -> Result<(), Refusal> {
     let (Some(nodes), Some(values)) = (array(tree, "nodes"), array(tree, "values")) else {
         return Err(tree.refuse("the state does not hold the arrays nodes and values"));
     };
-    let Some(layout) = Layout::of(nodes) else {
+    let Some(layout) = Layout::of(nodes.dtype(), nodes.shape()) else {
         return Err(tree.refuse("the fields of the nodes are not those of scikit-learn"));
     };
     let count = nodes.len();
@@ -122,17 +122,6 @@ pub(crate) fn node_arrays(graph: &Graph) -> HashMap<usize, u64> {
         Some((nodes.index(), u64::try_from(n_features).ok()?))
     };
     graph.ids().filter_map(of_tree).collect()
-}
-
-/// Walks over nodes that were just read and are near the processor still; [`verify`] takes the outcome. `None` for nodes that
-/// are not native or break a rule: `verify` says which.
-pub(crate) fn walk_early(header: &Header, bytes: &[u8], n_features: u64) -> Option<Walked> {
-    let nodes = ArrayView::new(header, bytes);
-    let deepest = Layout::of(nodes)?.walk_native(nodes, n_features)?;
-    Some(Walked {
-        n_features,
-        deepest,
-    })
 }
 
 /// The number of columns that a tree asks of its input, where `tree` is one.
@@ -314,9 +303,8 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(nodes: ArrayView<'_>) -> Option<Self> {
-        let dtype = nodes.dtype();
-        if nodes.shape().len() != 1 || !has_fields(dtype, NODE) {
+    fn of(dtype: &DType, shape: &[usize]) -> Option<Self> {
+        if shape.len() != 1 || !has_fields(dtype, NODE) {
             return None;
         }
         Some(Self {
@@ -333,86 +321,124 @@ impl Layout {
         itemsize == 64 && native(self.left, 0) && native(self.right, 8) && native(self.feature, 16)
     }
 
-    /// The depth of the deepest leaf of nodes that are native and keep every rule.
-    fn walk_native(&self, nodes: ArrayView<'_>, n_features: u64) -> Option<usize> {
-        let (records, _) = nodes.bytes().as_chunks::<64>();
-        let is_whole = self.is_native(nodes.dtype().itemsize()) && records.len() == nodes.len();
-        is_whole.then(|| walk_all(records, n_features)).flatten()
-    }
-
     /// Checks every node; the depth of the deepest leaf.
     fn walk(&self, nodes: ArrayView<'_>, n_features: u64) -> Result<usize, &'static str> {
         let itemsize = nodes.dtype().itemsize();
-        if let Some(deepest) = self.walk_native(nodes, n_features) {
-            return Ok(deepest);
-        }
         let mut walk = Walk::new(nodes.len(), n_features);
-        if self.is_native(itemsize) {
-            let (records, _) = nodes.bytes().as_chunks::<64>();
-            for record in records {
-                let ([left, right, feature, ..], _) = record.as_chunks::<8>() else {
-                    return Err(SHORT);
-                };
-                let left = i64::from_le_bytes(*left);
-                let right = i64::from_le_bytes(*right);
-                let feature = i64::from_le_bytes(*feature);
-                walk.step(left == LEAF, left, right, feature)?;
-            }
-        } else {
-            for record in nodes.bytes().chunks_exact(itemsize.max(1)) {
-                let (Some(left), Some(right), Some(feature)) = (
-                    self.left.read(record),
-                    self.right.read(record),
-                    self.feature.read(record),
-                ) else {
-                    return Err(SHORT);
-                };
-                walk.step(left == LEAF, left, right, feature)?;
-            }
+        for record in nodes.bytes().chunks_exact(itemsize.max(1)) {
+            let (Some(left), Some(right), Some(feature)) = (
+                self.left.read(record),
+                self.right.read(record),
+                self.feature.read(record),
+            ) else {
+                return Err(SHORT);
+            };
+            walk.step(left == LEAF, left, right, feature)?;
         }
         walk.end()
     }
 }
 
-/// [`Walk`] over native nodes without a branch on what stands in them, since whether a node is a leaf can't be guessed: the
-/// depth of the deepest leaf, or `None` where a node breaks any rule.
-#[expect(
-    clippy::needless_bitwise_bool,
-    reason = "a lazy operator is a branch, guessed wrongly at every second node"
-)]
-fn walk_all(records: &[[u8; 64]], n_features: u64) -> Option<usize> {
-    let count = records.len();
-    // As in `Walk`, and one more, which stands for the children of leaves.
-    let mut levels = vec![0_u32; count.checked_add(1)?];
-    *levels.first_mut()? = 1;
-    let (mut wrong, mut deepest) = (false, 0);
-    for (here, record) in records.iter().enumerate() {
-        let ([left, right, feature, ..], _) = record.as_chunks::<8>() else {
+/// [`Walk`] over native nodes as they are read, piece by piece. Of nodes that break a rule it says no more than that.
+///
+/// There is no branch on what stands in a node, since whether it is a leaf can't be guessed. What the loop does for a leaf and
+/// for a split is the same, or a compiler makes a branch of it. A leaf's children, -1 as unsigned, are over every index, and
+/// what is over goes into a place that nobody reads. So does a split's child outside of the tree: then, as where a node has
+/// two parents, fewer nodes are reached in the end than children were named.
+#[derive(Debug)]
+pub(crate) struct NativeWalk {
+    n_features: u64,
+    /// As in [`Walk`], and one more for what is over.
+    levels: Vec<i32>,
+    next: usize,
+    leaves: usize,
+    /// Whether every node is a leaf or names a feature.
+    kept: bool,
+    /// The first bit stays where a child is not after its parent.
+    back: u64,
+}
+
+impl NativeWalk {
+    /// Before the first node of an array; `None` where its nodes are not native.
+    pub(crate) fn new(header: &Header, n_features: u64) -> Option<Self> {
+        let layout = Layout::of(&header.dtype, &header.shape)?;
+        if !layout.is_native(header.dtype.itemsize()) {
             return None;
-        };
-        let left = i64::from_le_bytes(*left);
-        let right = i64::from_le_bytes(*right);
-        let feature = i64::from_le_bytes(*feature);
-        let is_leaf = left == LEAF;
-        let level = levels.get(here).copied()?;
-        let only_leaf = u32::from(is_leaf).wrapping_neg();
-        deepest = deepest.max(level & only_leaf);
-        let below = level.wrapping_add(1) & !only_leaf;
-        for child in [left, right] {
-            let child = usize::try_from(child.cast_unsigned()).ok()?;
-            let only_leaf = usize::from(is_leaf).wrapping_neg();
-            let place = (child & !only_leaf) | (count & only_leaf);
-            let slot = levels.get_mut(place)?;
-            wrong |= !is_leaf & ((child <= here) | (child >= count) | (*slot != 0));
-            *slot = below;
         }
-        wrong |= is_leaf & (right != LEAF);
-        wrong |= !is_leaf & (feature.cast_unsigned() >= n_features);
+        let count = header.shape.first().copied()?;
+        Self::of(count, n_features)
     }
-    if wrong {
-        return None;
+
+    fn of(count: usize, n_features: u64) -> Option<Self> {
+        // Levels have 31 bits.
+        i32::try_from(count).ok()?;
+        let mut levels = vec![0; count.checked_add(1)?];
+        *levels.first_mut()? = 1;
+        Some(Self {
+            n_features,
+            levels,
+            next: 0,
+            leaves: 0,
+            kept: true,
+            back: 0,
+        })
     }
-    Some(usize::try_from(deepest.saturating_sub(1)).unwrap_or(usize::MAX))
+
+    /// The next bytes, which are whole nodes.
+    pub(crate) fn see(&mut self, bytes: &[u8]) {
+        let (records, rest) = bytes.as_chunks::<64>();
+        self.kept = rest.is_empty() && self.walk(records).is_some() && self.kept;
+    }
+
+    fn walk(&mut self, records: &[[u8; 64]]) -> Option<()> {
+        let levels = self.levels.as_mut_slice();
+        let n_features = self.n_features;
+        let end = u64::try_from(levels.len()).ok()?.checked_sub(1)?;
+        let (mut kept, mut leaves, mut back) = (true, 0_usize, 0);
+        let mut next = u64::try_from(self.next).ok()?;
+        for (record, here) in records.iter().zip(self.next..) {
+            let ([left, right, feature, ..], _) = record.as_chunks::<8>() else {
+                return None;
+            };
+            let left = u64::from_le_bytes(*left);
+            let right = u64::from_le_bytes(*right);
+            let feature = u64::from_le_bytes(*feature);
+            next = next.wrapping_add(1);
+            let is_leaf = (left & right) == LEAF.cast_unsigned();
+            leaves = leaves.wrapping_add(usize::from(is_leaf));
+            kept &= is_leaf | (feature < n_features);
+            let below = levels.get(here)?.wrapping_add(1);
+            for child in [left.min(end), right.min(end)] {
+                back |= child.wrapping_sub(next);
+                *levels.get_mut(usize::try_from(child).ok()?)? = below;
+            }
+        }
+        self.next = self.next.checked_add(records.len())?;
+        self.leaves = self.leaves.checked_add(leaves)?;
+        self.back |= back;
+        kept.then_some(())
+    }
+
+    /// After the last node; `None` where one breaks a rule.
+    pub(crate) fn end(self) -> Option<Walked> {
+        let levels = self.levels.get(..self.next)?;
+        let is_whole = self.next.checked_add(1)? == self.levels.len();
+        // A pass of its own, in which the processor takes several at once.
+        let (mut reached, mut deepest) = (0_usize, 0);
+        for &level in levels {
+            reached = reached.wrapping_add(usize::from(level != 0));
+            deepest = deepest.max(level);
+        }
+        let named = self.next.checked_sub(self.leaves)?.checked_mul(2)?;
+        let kept = self.kept && self.back.leading_zeros() > 0 && is_whole;
+        if !kept || reached != named.checked_add(1)? {
+            return None;
+        }
+        Some(Walked {
+            n_features: self.n_features,
+            deepest: usize::try_from(deepest.saturating_sub(1)).ok()?,
+        })
+    }
 }
 
 /// A node whose fields could not be read; never, since the fields lie inside the record.
@@ -646,7 +672,12 @@ pub(super) mod tests {
         };
         let records: Vec<[u8; 64]> = nodes.iter().map(record).collect();
         let expected = by_step.ok().filter(|_| !nodes.is_empty());
-        assert_eq!(walk_all(&records, n_features), expected, "{nodes:?}");
+        let mut by_piece = NativeWalk::of(nodes.len(), n_features).unwrap();
+        for piece in records.chunks(2) {
+            by_piece.see(piece.as_flattened());
+        }
+        let walked = by_piece.end().map(|walked| walked.deepest);
+        assert_eq!(walked, expected, "{nodes:?}");
         by_step
     }
 

@@ -388,14 +388,6 @@ pub(crate) struct ArrayView<'a> {
 }
 
 impl<'a> ArrayView<'a> {
-    pub(super) fn new(header: &'a Header, bytes: &'a [u8]) -> Self {
-        Self {
-            header,
-            bytes,
-            walked: None,
-        }
-    }
-
     /// What is known of the nodes of a tree.
     pub(super) fn walked(self) -> Option<Walked> {
         self.walked

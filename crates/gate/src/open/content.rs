@@ -1,14 +1,13 @@
 //! What stands in a model: its format, by name, `MLmodel` and content, and the values of a booster.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _};
 use std::path::Path;
 
-use nopickle_formats::archive::{self, Archive, Source};
+use nopickle_formats::archive::{self, Archive, Folder, Source};
+use nopickle_formats::mlflow::{MLMODEL, Payload};
 use nopickle_formats::skops::{self, ArrayPlan};
 use nopickle_formats::{
-    Error as ModelError, FORMATS, Format, Graph, Limits, Location, SNIFFED, catboost, lightgbm,
-    xgboost,
+    Error as ModelError, FORMATS, Format, Graph, Limits, Location, catboost, lightgbm, xgboost,
 };
 
 use super::names::Refusal;
@@ -60,6 +59,37 @@ pub(super) fn skops_plan<'a>(
     Ok((archive, plan))
 }
 
+/// The data of a model folder, before anything of it is decided.
+pub(super) struct Data {
+    /// Its path in the folder.
+    pub(super) entry: String,
+    /// Its format: one that is read here.
+    pub(super) format: String,
+    /// Open at its start.
+    pub(super) file: File,
+}
+
+/// Opens what a flavor names: what the flavor says, the name and the content are of one format.
+pub(super) fn data_of(folder: &Folder, payload: &Payload) -> Result<Data, Error> {
+    let entry = payload
+        .entry
+        .clone()
+        .ok_or_else(|| malformed(MLMODEL, "a flavor does not say where its model is"))?;
+    // MLflow before 2.0 wrote no format, and pickles.
+    let format = payload
+        .format
+        .clone()
+        .unwrap_or_else(|| "pickle".to_owned());
+    readable(&entry, &format)?;
+    let mut file = folder.file(&entry)?;
+    agree(&entry, &format, &mut file)?;
+    Ok(Data {
+        entry,
+        format,
+        file,
+    })
+}
+
 /// What stands in the data of a model folder, the values of a booster verified.
 pub(super) fn content_of(
     file: File,
@@ -106,7 +136,7 @@ pub(super) fn content_of(
     })
 }
 
-pub(super) fn malformed(entry: &str, what: &'static str) -> Error {
+fn malformed(entry: &str, what: &'static str) -> Error {
     Error::Model(ModelError::Malformed {
         format: "mlmodel",
         at: Location::entry(entry),
@@ -115,14 +145,14 @@ pub(super) fn malformed(entry: &str, what: &'static str) -> Error {
 }
 
 /// Refuses a format that nothing here reads.
-pub(super) fn readable(entry: &str, format: &str) -> Result<(), Error> {
+fn readable(entry: &str, format: &str) -> Result<(), Error> {
     if PICKLED.contains(&format) || FORMATS.iter().any(|row| row.name == format) {
         return Ok(());
     }
     Err(unsupported(entry, format))
 }
 
-pub(super) fn unsupported(entry: &str, format: &str) -> Error {
+fn unsupported(entry: &str, format: &str) -> Error {
     Error::Model(ModelError::Unsupported {
         at: Location::entry(entry),
         what: "format of a model",
@@ -131,7 +161,7 @@ pub(super) fn unsupported(entry: &str, format: &str) -> Error {
 }
 
 /// Refuses a file whose name, or whose content, is of another format than the one that `MLmodel` says.
-pub(super) fn agree(entry: &str, format: &str, file: &mut File) -> Result<(), Error> {
+fn agree(entry: &str, format: &str, file: &mut File) -> Result<(), Error> {
     let is_pickle = PICKLED.contains(&format);
     let ending = Path::new(entry)
         .extension()
@@ -152,11 +182,7 @@ pub(super) fn agree(entry: &str, format: &str, file: &mut File) -> Result<(), Er
             "a model's name ends like one of another format",
         ));
     }
-    let mut start = Vec::new();
-    let most = u64::try_from(SNIFFED).unwrap_or(u64::MAX);
-    (&mut *file).take(most).read_to_end(&mut start)?;
-    file.rewind()?;
-    if Format::of_bytes(&start).is_some_and(|found| found.name != format) {
+    if Format::of_file(file)?.is_some_and(|found| found.name != format) {
         return Err(malformed(entry, "a model's content is of another format"));
     }
     Ok(())

@@ -2,24 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _};
+use std::io;
 use std::path::Path;
 
-use nopickle_formats::archive::{self, EntryKind, Folder, Source};
-use nopickle_formats::mlflow::{FLAVORS, MLMODEL, MlModel, Payload};
-use nopickle_formats::{
-    Error as ModelError, Format, Limits, SNIFFED, catboost, lightgbm, skops, xgboost,
-};
+use nopickle_formats::archive::{self, Folder, Source};
+use nopickle_formats::mlflow::{FLAVORS, MlModel, Payload};
+use nopickle_formats::{Error as ModelError, Format, Limits, skops};
 use sha2::{Digest as _, Sha256};
 
 use super::code::{CodeRule, code_rule};
-use super::content::{PICKLED, agree, malformed, readable, unsupported};
+use super::content::{Data, PICKLED, content_of, data_of};
 use super::copy::hex;
 use super::names::{Asked, asked};
-use super::signed::signed_by;
+use super::signed::{has_signature, signed_by};
 use crate::error::Error;
 use crate::policy::{Policy, Rule};
-use crate::signing::SIGNATURE;
 
 /// What a model asks for, and the decision on each, whether it would load or not.
 #[derive(Debug)]
@@ -67,19 +64,13 @@ pub fn explain(path: &Path, policy: &Policy) -> Result<Explained, Error> {
     };
     let file = if path.is_dir() {
         let folder = Folder::open(path)?;
-        let has_keys = policy.keys().next().is_some();
-        let signed = match folder.kind(SIGNATURE)? {
-            Some(EntryKind::File) if has_keys => signed_by(path, path, &policy)?,
-            _ => None,
+        let signed = if has_signature(&folder, &policy)? {
+            signed_by(path, path, &policy)?
+        } else {
+            None
         };
-        let Named {
-            payload,
-            entry,
-            format,
-            file,
-            ..
-        } = named(&folder, &mut limits)?;
-        explained.format = format;
+        let Named { payload, data, .. } = named(&folder, &mut limits)?;
+        explained.format = data.format;
         if let Some(code) = &payload.code {
             for file in folder.files(code, &mut limits)? {
                 let source = Source::File(folder.file(&file.name)?);
@@ -93,19 +84,15 @@ pub fn explain(path: &Path, policy: &Policy) -> Result<Explained, Error> {
             explained.code = Some((code.clone(), rule));
         }
         policy.request(&payload.trusted_types, signed.map(|signed| signed.place));
-        explained.entry = Some(entry);
-        file
+        explained.entry = Some(data.entry);
+        data.file
     } else {
         if !path.metadata()?.is_file() {
             let error = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
             return Err(ModelError::from(error).into());
         }
         let mut file = File::open(path)?;
-        let mut start = Vec::new();
-        let most = u64::try_from(SNIFFED).unwrap_or(u64::MAX);
-        (&mut file).take(most).read_to_end(&mut start)?;
-        file.rewind()?;
-        if let Some(found) = Format::of_bytes(&start) {
+        if let Some(found) = Format::of_file(&mut file)? {
             found.name.clone_into(&mut explained.format);
         }
         file
@@ -117,27 +104,11 @@ pub fn explain(path: &Path, policy: &Policy) -> Result<Explained, Error> {
             graph.entry().clone_into(&mut explained.graph);
             explained.asked = asked(&graph, &policy);
         }
-        "lightgbm" => {
-            let source = Source::File(file);
-            let bytes = source.read(limits.booster_bytes, "bytes of a booster's text")?;
-            let name = explained.entry.clone().unwrap_or_default();
-            lightgbm::read(&bytes, &name, &limits)?;
-        }
-        "catboost" => {
-            let source = Source::File(file);
-            let bytes = source.read(limits.booster_bytes, "bytes of a CatBoost model")?;
-            catboost::read(&bytes, explained.entry.as_deref().unwrap_or(""), &limits)?;
-        }
-        "xgboost" => {
-            let source = Source::File(file);
-            let bytes = source.read(limits.booster_bytes, "bytes of a booster")?;
-            xgboost::read(&bytes, explained.entry.as_deref().unwrap_or(""), &limits)?;
-        }
-        other if !PICKLED.contains(&other) => {
+        pickled if PICKLED.contains(&pickled) => explained.pickle = policy.pickle_refused_by(),
+        format => {
             let entry = explained.entry.as_deref().unwrap_or("");
-            return Err(unsupported(entry, other));
+            content_of(file, format, entry, path, &policy, &limits)?;
         }
-        _ => explained.pickle = policy.pickle_refused_by(),
     }
     Ok(explained)
 }
@@ -170,12 +141,7 @@ pub(super) struct Named {
     /// Every flavor that it has.
     pub(super) flavors: Vec<String>,
     pub(super) payload: Payload,
-    /// The path of the model's data.
-    pub(super) entry: String,
-    /// The format of that.
-    pub(super) format: String,
-    /// The data, open at its start.
-    pub(super) file: File,
+    pub(super) data: Data,
 }
 
 /// Reads the `MLmodel` of a folder, and opens what it names: the name, the content and the flavor say one format.
@@ -183,24 +149,11 @@ pub(super) fn named(folder: &Folder, limits: &mut Limits) -> Result<Named, Error
     let model = MlModel::open(folder, limits)?;
     let flavor = flavor_of(&model).unwrap_or("python_function");
     let payload = model.payload(folder, flavor, limits)?;
-    let entry = payload
-        .entry
-        .clone()
-        .ok_or_else(|| malformed(MLMODEL, "a flavor does not say where its model is"))?;
-    // MLflow before 2.0 wrote no format, and pickles.
-    let format = payload
-        .format
-        .clone()
-        .unwrap_or_else(|| "pickle".to_owned());
-    readable(&entry, &format)?;
-    let mut file = folder.file(&entry)?;
-    agree(&entry, &format, &mut file)?;
+    let data = data_of(folder, &payload)?;
     Ok(Named {
         flavors: model.flavors().map(|(name, _)| name.to_owned()).collect(),
         payload,
-        entry,
-        format,
-        file,
+        data,
     })
 }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _};
 use std::path::Path;
 
-use nopickle_formats::archive::{EntryKind, Folder, FolderEntry, Source};
+use nopickle_formats::archive::{Folder, FolderEntry, Source};
 use nopickle_formats::mlflow::{Beside, MLMODEL};
 use nopickle_formats::scan::{self, Content, is_text};
 use nopickle_formats::{Error as ModelError, FORMATS, Format, Limits, Location, Read as Reader};
@@ -15,10 +15,10 @@ use super::content::{PICKLED, skops_plan};
 use super::copy::{held, hex};
 use super::explain::{Named, named};
 use super::names::{Asked, asked};
-use super::signed::{Signed, signed_by};
+use super::signed::{Signed, has_signature, signed_by};
 use crate::error::{Error, Unclean};
 use crate::policy::{Code, Policy};
-use crate::signing::{self, Reason, Refused, SIGNATURE, Why};
+use crate::signing::{self, SIGNATURE};
 
 /// What a model folder holds, and the decision on each file.
 #[derive(Debug, Default)]
@@ -83,14 +83,12 @@ pub fn look(path: &Path, policy: &Policy) -> Looked {
     if let Ok(Named {
         flavors,
         payload,
-        entry,
-        format,
-        ..
+        data,
     }) = &names
     {
         flavors.clone_into(&mut looked.flavors);
-        looked.entry = Some(entry.clone());
-        looked.format = Some(format.clone());
+        looked.entry = Some(data.entry.clone());
+        looked.format = Some(data.format.clone());
         let key = signed.as_ref().ok().and_then(Option::as_ref);
         policy.request(
             &payload.trusted_types,
@@ -149,7 +147,7 @@ pub fn look(path: &Path, policy: &Policy) -> Looked {
 
 /// By which key of the policy the folder is signed.
 fn signature(folder: &Folder, path: &Path, policy: &Policy) -> Result<Option<Signed>, Error> {
-    if policy.keys().next().is_none() || folder.kind(SIGNATURE)? != Some(EntryKind::File) {
+    if !has_signature(folder, policy)? {
         return Ok(None);
     }
     signed_by(path, path, policy)
@@ -206,21 +204,11 @@ impl Looking<'_> {
         let digest = digest(&mut open)?;
         file.sha256 = Some(digest.clone());
         held(self.policy, path, &digest)?;
-        let is_model = self.names.is_some_and(|names| names.entry == path);
+        let is_model = self.names.is_some_and(|names| names.data.entry == path);
         if let Some(signed) = self.signed
             && (path == MLMODEL || is_model)
-            && signed.files.get(path) != Some(&digest)
         {
-            // A signature says nothing of what stands in `.git` and its like.
-            return Err(Error::Signature {
-                model: self.path.display().to_string(),
-                refused: Refused {
-                    reasons: vec![Reason {
-                        file: path.to_owned(),
-                        why: Why::Added,
-                    }],
-                },
-            });
+            signed.holds(self.path, path, Some(&digest))?;
         }
         let mut limits = self.policy.limits().clone();
         if path == MLMODEL {
@@ -229,10 +217,10 @@ impl Looking<'_> {
             return Ok(());
         }
         if is_model && let Some(names) = self.names {
-            if PICKLED.contains(&names.format.as_str()) {
+            if PICKLED.contains(&names.data.format.as_str()) {
                 return unclean(file, Unclean::Pickle(vec![String::new()]));
             }
-            if let Some(format) = FORMATS.iter().find(|row| row.name == names.format) {
+            if let Some(format) = FORMATS.iter().find(|row| row.name == names.data.format) {
                 return self.model(open, format, file, Some(looked));
             }
         }

@@ -17,18 +17,17 @@ mod signed;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use nopickle_formats::archive::{EntryKind, Folder, Source};
+use nopickle_formats::archive::{Folder, Source};
 use nopickle_formats::mlflow::{MLMODEL, MlModel, Payload};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use self::code::code_rule;
-use self::content::{agree, content_of, malformed, readable, skops_content};
+use self::content::{Data, content_of, data_of, skops_content};
 use self::copy::{held, hex, private_copy};
-use self::signed::signed_by;
+use self::signed::{has_signature, signed_by};
 use crate::error::Error;
 use crate::policy::Policy;
-use crate::signing::{Reason, Refused, SIGNATURE, Why};
 
 pub use self::code::{CodeRule, ModelCode};
 pub use self::content::Content;
@@ -164,8 +163,7 @@ pub fn open_folder(path: &Path, what: &What<'_>, policy: Policy) -> Result<Opene
     let mut policy = policy;
     let mut limits = policy.limits().clone();
     let given = Folder::open(path)?;
-    let has_signature =
-        policy.keys().next().is_some() && given.kind(SIGNATURE)? == Some(EntryKind::File);
+    let has_signature = has_signature(&given, &policy)?;
     let (copy, digests) = if has_signature || policy.digests().next().is_some() {
         let (copy, digests) = private_copy(&given, &mut limits)?;
         for (name, digest) in &digests {
@@ -202,32 +200,14 @@ pub fn open_folder(path: &Path, what: &What<'_>, policy: Policy) -> Result<Opene
             ..Payload::default()
         },
     };
-    let entry = payload.entry.clone().ok_or_else(|| {
-        let what = "a flavor does not say where its model is";
-        malformed(MLMODEL, what)
-    })?;
-    // MLflow before 2.0 wrote no format, and pickles.
-    let format = payload
-        .format
-        .clone()
-        .unwrap_or_else(|| "pickle".to_owned());
-    readable(&entry, &format)?;
-    let mut file = folder.file(&entry)?;
-    agree(&entry, &format, &mut file)?;
+    let Data {
+        entry,
+        format,
+        file,
+    } = data_of(&folder, &payload)?;
     if let Some(signed) = &signed {
-        // A signature says nothing of what stands in `.git` and its like.
         for name in [MLMODEL, &entry] {
-            if !signed.files.contains_key(name) {
-                return Err(Error::Signature {
-                    model: path.display().to_string(),
-                    refused: Refused {
-                        reasons: vec![Reason {
-                            file: name.to_owned(),
-                            why: Why::Added,
-                        }],
-                    },
-                });
-            }
+            signed.holds(path, name, None)?;
         }
     }
     let signed_files = signed.as_ref().map(|signed| &signed.files);

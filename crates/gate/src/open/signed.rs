@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nopickle_formats::Location;
+use nopickle_formats::archive::{EntryKind, Folder};
 
 use super::copy::hex;
 use crate::error::Error;
 use crate::policy::Policy;
-use crate::signing::{self, Options, PublicKey, Why};
+use crate::signing::{self, Options, PublicKey, Reason, Refused, SIGNATURE, Why};
 
 /// What a key of the policy signed.
 pub(super) struct Signed {
@@ -18,6 +19,36 @@ pub(super) struct Signed {
     pub(super) place: String,
     /// The SHA-256 of each file that it signed.
     pub(super) files: BTreeMap<String, String>,
+}
+
+impl Signed {
+    /// Refuses a file that is not among those that the key signed, and one whose digest is another. A signature says nothing
+    /// of what stands in `.git` and its like.
+    pub(super) fn holds(
+        &self,
+        model: &Path,
+        file: &str,
+        digest: Option<&str>,
+    ) -> Result<(), Error> {
+        let signed = self.files.get(file);
+        if signed.is_some_and(|signed| digest.is_none_or(|digest| digest == signed)) {
+            return Ok(());
+        }
+        Err(Error::Signature {
+            model: model.display().to_string(),
+            refused: Refused {
+                reasons: vec![Reason {
+                    file: file.to_owned(),
+                    why: Why::Added,
+                }],
+            },
+        })
+    }
+}
+
+/// Whether a folder has a signature, and the policy keys to verify it with.
+pub(super) fn has_signature(folder: &Folder, policy: &Policy) -> Result<bool, Error> {
+    Ok(policy.keys().next().is_some() && folder.kind(SIGNATURE)? == Some(EntryKind::File))
 }
 
 /// The keys of a policy that hold today, and the place of each.
