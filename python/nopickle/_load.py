@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import dataclasses
 import logging
 import os
 import shutil
@@ -57,13 +58,25 @@ def opened(uri: str, dst_path: str | None) -> Iterator[str]:
                 shutil.rmtree(temporary, ignore_errors=True)
 
 
+@dataclasses.dataclass
+class Loaded:
+    """What a flavor of a model folder keeps, and what was read with it."""
+
+    model: Any
+    """The object of a skops file or of a pickle; a booster's own file as text or bytes, until the flavor has its object."""
+    model_class: str | None
+    """The class that the flavor's section names, where it does."""
+    mlmodel: dict[str, Any]
+    """What the bytes of ``MLmodel`` say that the decision was made on."""
+
+
 def load(
     folder: str,
     flavor: str,
     trusted: Iterable[str] | None,
     policy: _rust.Policy | str | os.PathLike[str] | None,
-) -> Any:
-    """Load what a flavor of a model folder keeps: the object of a skops file or of a pickle, a booster's own file.
+) -> Loaded:
+    """Load what a flavor of a model folder keeps.
 
     Parameters
     ----------
@@ -86,20 +99,10 @@ def load(
     MlflowException
         If the model is a pickle, and the switch or the policy refuses pickles.
     """
-    return load_with_class(folder, flavor, trusted, policy)[0]
-
-
-def load_with_class(
-    folder: str,
-    flavor: str,
-    trusted: Iterable[str] | None,
-    policy: _rust.Policy | str | os.PathLike[str] | None,
-) -> tuple[Any, str | None]:
-    """Load as :func:`load` does, and give the class that the flavor's section names, too."""
     names = [] if trusted is None else list(trusted)
     opened = _rust.open_flavor(folder, flavor, names, policy)
-    model_class = opened.model_class
-    return _load(folder, opened), model_class
+    model_class, mlmodel = opened.model_class, opened.mlmodel
+    return Loaded(_load(folder, opened), model_class, mlmodel or {})
 
 
 def load_entry(folder: str, entry: str, requested: Iterable[str]) -> Any:

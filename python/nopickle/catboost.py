@@ -294,7 +294,7 @@ def load_model(
         If the URI can't be resolved, or the folder holds no CatBoost model.
     """
     with _load.opened(model_uri, dst_path) as folder:
-        return _load_folder(folder, policy)
+        return _load_folder(folder, None, policy).model
 
 
 def _check_format(name: Any) -> None:
@@ -306,23 +306,27 @@ def _check_format(name: Any) -> None:
         )
 
 
-def _load_folder(folder: str, policy: Policy | str | os.PathLike[str] | None) -> Any:
-    verified, model_class = _load.load_with_class(folder, FLAVOR_NAME, None, policy)
+def _load_folder(
+    folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
+) -> _load.Loaded:
+    del trusted  # A file of CatBoost's names no code.
+    loaded = _load.load(folder, FLAVOR_NAME, None, policy)
     import catboost
 
     # The name was read from a fixed table.
-    model = getattr(catboost, str(model_class).rpartition(".")[2])()
+    model = getattr(catboost, str(loaded.model_class).rpartition(".")[2])()
     # From bytes CatBoost would not take the parameters over; the folder is readable by this user alone.
     with tempfile.TemporaryDirectory(prefix="nopickle-") as private:
         path = os.path.join(private, _DATA)
         with open(path, "wb") as file:
-            file.write(verified)
+            file.write(loaded.model)
         try:
-            return model.load_model(path, format=_FORMAT)
+            loaded.model = model.load_model(path, format=_FORMAT)
         except catboost.CatBoostError as error:
             raise UnsupportedModelError(
                 f"CatBoost {catboost.__version__} does not read the file: {error}"
             ) from error
+    return loaded
 
 
 class _Predictor:
@@ -339,10 +343,3 @@ class _Predictor:
         """Return the model's predictions; a CatBoost model takes no ``params``."""
         del params
         return self.cb_model.predict(data)
-
-
-def _load_pyfunc(
-    folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
-) -> _Predictor:
-    del trusted  # A file of CatBoost's names no code.
-    return _Predictor(_load_folder(folder, policy))

@@ -343,23 +343,24 @@ def load_model(
         and the switch is off.
     """
     with _load.opened(model_uri, dst_path) as folder:
-        return _load_folder(folder, skops_trusted_types, policy)
+        return _load_folder(folder, skops_trusted_types, policy).model
 
 
 def _load_folder(
     folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
-) -> Any:
+) -> _load.Loaded:
     loaded = _load.load(folder, FLAVOR_NAME, trusted, policy)
-    if not isinstance(loaded, str):
+    if not isinstance(loaded.model, str):
         return loaded
     import lightgbm
 
     try:
-        return lightgbm.Booster(model_str=loaded)
+        loaded.model = lightgbm.Booster(model_str=loaded.model)
     except (lightgbm.basic.LightGBMError, ValueError) as error:
         raise UnsupportedModelError(
             f"LightGBM {lightgbm.__version__} does not read the text: {error}"
         ) from error
+    return loaded
 
 
 class _Predictor:
@@ -376,9 +377,3 @@ class _Predictor:
         """Return the model's predictions; a LightGBM model takes no ``params``."""
         del params
         return self.lgb_model.predict(data)
-
-
-def _load_pyfunc(
-    folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
-) -> _Predictor:
-    return _Predictor(_load_folder(folder, trusted, policy))

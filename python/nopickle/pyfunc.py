@@ -227,11 +227,17 @@ def _load_folder(
         raise UnsupportedModelError(
             f"unsupported loader_module: {name!r}; this release loads {known}. Nothing was imported."
         )
+    loaded = module._load_folder(folder, trusted, policy)
+    # What is used from here on was read together with the model: a signature of the policy's key covers it.
+    meta = Model.from_dict(loaded.mlmodel)
+    section = meta.flavors.get(FLAVOR_NAME, {})
+    if section.get("loader_module") != name:
+        raise MlflowException(f"The MLmodel of '{folder}' was changed while it was read.")
     if not suppress_warnings:
         _warn_of_python(section.get("python_version"))
     model = PyFuncModel(
         meta,
-        module._load_pyfunc(folder, trusted, policy),
+        module._Predictor(loaded.model),
         predict_fn=section.get("predict_fn") or "predict",
         model_id=meta.model_id,
     )

@@ -431,12 +431,12 @@ def load_model(
         and the switch is off.
     """
     with _load.opened(model_uri, dst_path) as folder:
-        return _load_folder(folder, skops_trusted_types, policy)
+        return _load_folder(folder, skops_trusted_types, policy).model
 
 
 def _load_folder(
     folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
-) -> Any:
+) -> _load.Loaded:
     return _load.load(folder, FLAVOR_NAME, trusted, policy)
 
 
@@ -459,9 +459,3 @@ class _Predictor:
         """Return the model's predictions; a scikit-learn model takes no ``params``."""
         del params
         return self.sklearn_model.predict(data)
-
-
-def _load_pyfunc(
-    folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
-) -> _Predictor:
-    return _Predictor(_load_folder(folder, trusted, policy))

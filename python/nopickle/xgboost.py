@@ -308,16 +308,19 @@ def load_model(
         If the URI can't be resolved, or the folder holds no XGBoost model.
     """
     with _load.opened(model_uri, dst_path) as folder:
-        return _load_folder(folder, policy)
+        return _load_folder(folder, None, policy).model
 
 
-def _load_folder(folder: str, policy: Policy | str | os.PathLike[str] | None) -> Any:
-    content, model_class = _load.load_with_class(folder, FLAVOR_NAME, None, policy)
+def _load_folder(
+    folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
+) -> _load.Loaded:
+    del trusted  # A file of XGBoost's names no code.
+    loaded = _load.load(folder, FLAVOR_NAME, None, policy)
     import xgboost
 
-    model = getattr(xgboost, _CLASSES[str(model_class)])()
+    model = getattr(xgboost, _CLASSES[str(loaded.model_class)])()
     try:
-        model.load_model(content)
+        model.load_model(loaded.model)
     # What an estimator keeps among the attributes is JSON.
     except (
         xgboost.core.XGBoostError,
@@ -330,7 +333,8 @@ def _load_folder(folder: str, policy: Policy | str | os.PathLike[str] | None) ->
         raise UnsupportedModelError(
             f"XGBoost {xgboost.__version__} does not read the model: {error}"
         ) from error
-    return model
+    loaded.model = model
+    return loaded
 
 
 class _Predictor:
@@ -356,10 +360,3 @@ class _Predictor:
         if isinstance(self.xgb_model, xgboost.Booster):
             data = xgboost.DMatrix(data)
         return predict(data, **given)
-
-
-def _load_pyfunc(
-    folder: str, trusted: list[str] | None, policy: Policy | str | os.PathLike[str] | None
-) -> _Predictor:
-    del trusted  # A file of XGBoost's names no code.
-    return _Predictor(_load_folder(folder, policy))

@@ -307,6 +307,32 @@ def test_pyfunc_predict_fn_is_what_predict_calls(tmp_path, forest):
     assert (model.predict(FRAME) == forest.predict_proba(FRAME)).all()
 
 
+@pytest.mark.parametrize("change", ["predict_fn", "loader_module"])
+def test_pyfunc_uses_the_mlmodel_that_was_decided_on(tmp_path, forest, monkeypatch, change):
+    path = tmp_path / "m"
+    mlflow.sklearn.save_model(forest, str(path))
+    read = mlflow.models.Model.load
+
+    def and_then_it_changes(folder):
+        model = read(folder)
+        changed = read(folder)
+        if change == "predict_fn":
+            changed.flavors["python_function"]["predict_fn"] = "predict_proba"
+        else:
+            changed.flavors["python_function"]["loader_module"] = "mlflow.lightgbm"
+        changed.save(str(path / "MLmodel"))
+        return model
+
+    monkeypatch.setattr(mlflow.models.Model, "load", and_then_it_changes)
+    if change == "predict_fn":
+        model = mlflow.pyfunc.load_model(str(path))
+        assert (model.predict(FRAME) == forest.predict_proba(FRAME)).all()
+        assert model.metadata.flavors["python_function"]["predict_fn"] == "predict_proba"
+    else:
+        with pytest.raises(MlflowException, match="was changed while it was read"):
+            mlflow.pyfunc.load_model(str(path))
+
+
 def test_a_transformer_has_no_pyfunc_flavor(tmp_path, caplog):
     mlflow.sklearn.save_model(StandardScaler().fit(X), str(tmp_path / "m"))
     assert "no method predict" in caplog.text

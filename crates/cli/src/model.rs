@@ -1,7 +1,7 @@
 //! From a path to the answer: the straight line of the library.
 
 use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use nopickle_formats::archive::{self, Archive, Source};

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nopickle_formats::archive::{self, Source};
 use nopickle_formats::skops;
-use nopickle_gate::{Policy, asked};
+use nopickle_gate::{Policy, Threads, asked};
 
 /// What one round took.
 struct Round {
@@ -67,7 +67,7 @@ fn round(path: &str, policy: &Policy, memory: &mut Vec<u8>) -> Result<Round, Box
     }
 
     let start = Instant::now();
-    let verified = plan.verify(&mut archive, buffers)?;
+    let verified = plan.verify(&mut archive, buffers, &Threads)?;
     let arrays = start.elapsed();
     drop(verified);
     Ok(Round {
@@ -89,21 +89,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Cargo adds an argument of its own.
     let mut arguments = std::env::args().skip(1).filter(|word| word != "--bench");
     let count: usize = arguments.next().ok_or("how many rounds?")?.parse()?;
-    let paths: Vec<String> = arguments.collect();
-    let mut rounds: Vec<Vec<Round>> = paths.iter().map(|_| Vec::new()).collect();
-    let mut memory = vec![Vec::new(); paths.len()];
-    let mut policies = Vec::new();
-    for (path, memory) in paths.iter().zip(&mut memory) {
-        let policy = granting(path)?;
-        round(path, &policy, memory)?;
-        policies.push(policy);
+    let mut files = Vec::new();
+    for path in arguments {
+        let policy = granting(&path)?;
+        let mut memory = Vec::new();
+        round(&path, &policy, &mut memory)?;
+        files.push((path, policy, memory, Vec::new()));
     }
     for _ in 0..count {
-        for (place, (path, policy)) in paths.iter().zip(&policies).enumerate() {
-            rounds[place].push(round(path, policy, &mut memory[place])?);
+        for (path, policy, memory, rounds) in &mut files {
+            rounds.push(round(path, policy, memory)?);
         }
     }
-    for (path, rounds) in paths.iter().zip(&rounds) {
+    for (path, _, _, rounds) in &files {
         let line = serde_json::json!({
             "path": path,
             "read": median(rounds, |round| round.read),

@@ -9,6 +9,7 @@ mod error;
 mod open;
 pub mod policy;
 pub mod signing;
+mod threads;
 
 pub use error::{Error, Unclean};
 pub use open::{
@@ -16,3 +17,4 @@ pub use open::{
     asked, check_skops, entries_for, explain, look, open_folder, open_skops, public_keys,
 };
 pub use policy::Policy;
+pub use threads::Threads;

@@ -5,13 +5,14 @@ use std::os::fd::IntoRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use nopickle_gate::{CodeRule, Content, Opened, What, open_folder, policy};
+use nopickle_gate::{CodeRule, Content, Opened, What, open_folder};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes};
+use pyo3::types::{PyByteArray, PyBytes, PyDict};
 
 use crate::errors::raise_gate;
 use crate::materialize::OwnModules;
+use crate::mlflow::dict;
 use crate::policy::{PolicyArgument, effective};
 use crate::skops::build;
 
@@ -55,6 +56,15 @@ impl PyOpened {
     #[getter]
     fn model_class(&self) -> PyResult<Option<String>> {
         self.inner(|opened| Ok(opened.class.clone()))
+    }
+
+    /// What the `MLmodel` says that was read; `None` where none was.
+    #[getter]
+    fn mlmodel<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.inner(|opened| {
+            let model = opened.mlmodel.as_ref();
+            model.map(|model| dict(py, model.document())).transpose()
+        })
     }
 
     /// The id of the policy's key that signed the folder; `None` where none did.
@@ -110,7 +120,7 @@ impl PyOpened {
     fn asked(&self) -> PyResult<Vec<AskedRow>> {
         let asked = self.inner(|opened| Ok(opened.asked()))?;
         let row = |one: nopickle_gate::Asked| {
-            let role = policy::role_word(one.role);
+            let role = one.role.word();
             (one.name, role, one.offset, one.rule.to_string())
         };
         Ok(asked.into_iter().map(row).collect())

@@ -9,7 +9,7 @@ use nopickle_formats::skops::{self, ArrayData, ArrayPlan, VerifiedGraph};
 use nopickle_formats::{
     Error, Graph, Limits, Node, NodeId, Policy, Refused, Role, Untrusted, bytes_label,
 };
-use nopickle_gate::Content;
+use nopickle_gate::{Content, Threads};
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -130,7 +130,7 @@ pub(crate) fn build<'py>(
         });
     }
     let verified = py
-        .detach(|| plan.verify(&mut archive, memory))
+        .detach(|| plan.verify(&mut archive, memory, &Threads))
         .map_err(|error| raise(py, error))?;
     verify_added(py, &verified, policy, own)?;
     let (graph, headers, memory) = verified.into_parts();
@@ -280,7 +280,7 @@ pub(crate) fn skops_check<'py>(
         let plan = graph.trust(&policy)?.plan(&mut archive, &mut limits)?;
         let sizes = plan.headers().iter().map(|header| header.data_bytes);
         if sizes.fold(0, usize::saturating_add) <= verify_up_to {
-            plan.verify_in_memory(&mut archive)?;
+            plan.verify_in_memory(&mut archive, &Threads)?;
         }
         Ok(names)
     })

@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use nopickle_gate::policy::role_word;
 use nopickle_gate::{Asked, Looked, LookedFile};
 use serde::Serialize;
 
 use crate::args::Inspect;
+use crate::commands::inspect::json::NameJson;
 use crate::exit;
 use crate::output::{self, ErrorJson, Line, Paint, Style, clean, clean_name, count, counted};
 use crate::report::html::{self, Escaped};
@@ -205,16 +205,6 @@ struct Document<'a> {
     folder: FolderJson<'a>,
 }
 
-#[derive(Serialize)]
-struct NameJson<'a> {
-    name: &'a str,
-    role: &'static str,
-    uses: usize,
-    offset: u64,
-    trust: Option<&'static str>,
-    has_verifier: bool,
-}
-
 /// Shows a model folder.
 pub(crate) fn inspect(args: &Inspect, folder: &Path) -> io::Result<u8> {
     let mut sink = Sink::open(args.form.output.as_deref())?;
@@ -322,7 +312,7 @@ fn names(out: &mut impl Write, style: Style, looked: &Looked) -> io::Result<()> 
         vec![
             (paint, decision.to_owned()),
             (Paint::Plain, clean_name(&one.name).into_owned()),
-            (Paint::Plain, role_word(one.role).to_owned()),
+            (Paint::Plain, one.role.word().to_owned()),
             (Paint::Plain, clean_name(&one.rule.to_string()).into_owned()),
         ]
     };
@@ -352,7 +342,7 @@ fn json(out: &mut impl Write, answered: &Answered, looked: &Looked) -> io::Resul
             .iter()
             .map(|one| NameJson {
                 name: &one.name,
-                role: role_word(one.role),
+                role: one.role.word(),
                 uses: one.uses,
                 offset: one.offset,
                 trust: trust(one),
@@ -407,7 +397,7 @@ fn page(out: &mut impl Write, answered: &Answered, looked: &Looked) -> io::Resul
                 "<tr><td class=\"name\">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
                 Escaped(&clean_name(&one.name)),
                 html::pieces(&[(paint, word.to_owned())]),
-                role_word(one.role),
+                one.role.word(),
                 Escaped(&clean_name(&one.rule.to_string())),
             )?;
         }

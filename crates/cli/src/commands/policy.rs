@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use nopickle_gate::policy::role_word;
 use nopickle_gate::{Asked, CodeRule, Error, Explained, Policy};
 use serde::Serialize;
 
@@ -183,7 +182,7 @@ fn explain(args: &PolicyExplain) -> io::Result<u8> {
             out,
             "  {granted}  {} ({}, {}@{}): {}",
             clean_name(&one.name),
-            role_word(one.role),
+            one.role.word(),
             explained.graph,
             one.offset,
             clean_name(&one.rule.to_string()),
@@ -228,7 +227,7 @@ fn explain_json(out: &mut impl Write, model: &Path, explained: &Explained) -> io
         let (granted, argument, policy) = name(one);
         NameJson {
             name: &one.name,
-            role: role_word(one.role),
+            role: one.role.word(),
             uses: one.uses,
             entry: &explained.graph,
             offset: one.offset,

@@ -3,21 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use nopickle_formats::{FORMATS, Read, Role, default_names, skops, verified_classes};
+use nopickle_formats::{FORMATS, Read, default_names, skops, verified_classes};
 use serde::Serialize;
 
 use crate::args::Support;
 use crate::exit;
 use crate::output::count;
-
-/// What a name is trusted for, in the word of `trust/default.txt`.
-pub(crate) fn role(role: Role) -> &'static str {
-    match role {
-        Role::Value => "value",
-        Role::Instance => "instance",
-        Role::Call => "call",
-    }
-}
 
 #[derive(Serialize)]
 struct Answer {
@@ -51,7 +42,7 @@ pub(crate) fn run(args: &Support) -> io::Result<u8> {
     let out = &mut io::stdout().lock();
     let mut trusted = BTreeMap::from([("call", 0), ("instance", 0), ("value", 0)]);
     for &(_, given) in default_names() {
-        *trusted.entry(role(given)).or_default() += 1;
+        *trusted.entry(given.word()).or_default() += 1;
     }
     if args.json {
         let names = default_names().iter().filter(|_| args.names);
@@ -63,7 +54,7 @@ pub(crate) fn run(args: &Support) -> io::Result<u8> {
             names: names
                 .map(|&(name, given)| Name {
                     name,
-                    role: role(given),
+                    role: given.word(),
                 })
                 .collect(),
         };
@@ -73,7 +64,7 @@ pub(crate) fn run(args: &Support) -> io::Result<u8> {
     }
     if args.names {
         for &(name, given) in default_names() {
-            writeln!(out, "{name} {}", role(given))?;
+            writeln!(out, "{name} {}", given.word())?;
         }
         return Ok(exit::FINE);
     }

@@ -11,3 +11,4 @@ pub use source::Source;
 pub(crate) use write::Pieces;
 pub use write::{Compression, FileSink, Sink, ZipWriter};
 pub use zip::{Archive, Entry, open};
+pub(crate) use zip::{Lane, Shared};

@@ -50,6 +50,16 @@ impl Source<'_> {
         }
     }
 
+    /// The same bytes, for another reader of them.
+    pub(crate) fn again(&self) -> io::Result<Source<'_>> {
+        Ok(match self {
+            Self::File(file) => Source::File(file.try_clone()?),
+            Self::Part(file, start, length) => Source::Part(file.try_clone()?, *start, *length),
+            Self::Bytes(bytes) => Source::Bytes(bytes),
+            Self::Owned(bytes) => Source::Bytes(bytes),
+        })
+    }
+
     /// Fills `out` with the bytes from `offset` on.
     pub(crate) fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
         let bytes = match self {
@@ -127,6 +137,10 @@ impl<'a> Window<'a> {
 
     pub(crate) fn len(&self) -> u64 {
         self.length
+    }
+
+    pub(crate) fn source(&self) -> &Source<'a> {
+        &self.source
     }
 
     /// `length` bytes from `offset` on, which must be small; fewer where the source ends.

@@ -724,28 +724,28 @@ impl<'a> Archive<'a> {
         spend(&mut limits.inflated_bytes, entry.size, "inflated size")
     }
 
+    fn reader(&mut self) -> Reader<'_, 'a> {
+        Reader {
+            window: &mut self.window,
+            entries: &self.entries,
+        }
+    }
+
     fn with<T>(
         &mut self,
         index: usize,
         job: impl FnOnce(&mut EntryReader<'_, 'a>) -> Result<T, Broken>,
         finish: bool,
     ) -> Result<T, Error> {
-        let Some(entry) = self.entries.get(index) else {
-            return Err(malformed(0, "the entry is missing"));
-        };
-        let name = &entry.name;
-        let run = || {
-            let mut reader = EntryReader::new(&mut self.window, entry)?;
-            let value = job(&mut reader)?;
-            if finish {
-                reader.finish()?;
-            }
-            Ok(value)
-        };
-        run().map_err(|broken| match broken {
-            Broken::Io(error) => Error::Io(error),
-            Broken::Rule(what) => Error::malformed("zip", Location::entry(name), what),
-        })
+        self.reader().with(index, job, finish)
+    }
+
+    /// What several threads read entries from.
+    pub(crate) fn shared(&self) -> Shared<'_> {
+        Shared {
+            source: self.window.source(),
+            entries: &self.entries,
+        }
     }
 
     /// The name of an entry and its first bytes, at most `length`, without checking the rest.
@@ -794,38 +794,7 @@ impl<'a> Archive<'a> {
         out: &mut [u8],
         see: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Error> {
-        let entry = self.entry(index)?;
-        let whole = head.len().saturating_add(out.len());
-        if entry.method == Method::Stored
-            && whole < SMALL
-            && entry.size == u64::try_from(whole).unwrap_or(u64::MAX)
-        {
-            let before = u64::try_from(head.len()).unwrap_or(u64::MAX);
-            let offset = entry.data_offset.saturating_add(before);
-            let crc = entry.crc;
-            let bytes = self.window.peek(offset, out.len())?;
-            if bytes.len() != out.len() {
-                return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
-            }
-            out.copy_from_slice(bytes);
-            let mut hasher = crc32fast::Hasher::new();
-            hasher.update(head);
-            hasher.update(out);
-            if hasher.finalize() != crc {
-                let at = Location::entry(&self.entry(index)?.name);
-                return Err(Error::malformed("zip", at, "the checksum is wrong"));
-            }
-            see(out);
-            return Ok(());
-        }
-        self.with(
-            index,
-            |reader| {
-                reader.known(head)?;
-                reader.read_and_see(out, see)
-            },
-            true,
-        )
+        self.reader().read_into(index, head, out, see)
     }
 
     /// Reads a whole entry for its checksum only.
@@ -855,5 +824,120 @@ impl<'a> Archive<'a> {
             return Ok(None);
         }
         Ok(self.window.part(entry.data_offset, entry.size)?)
+    }
+}
+
+/// What several threads read the entries of an archive from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shared<'s> {
+    source: &'s Source<'s>,
+    entries: &'s [Entry],
+}
+
+impl<'s> Shared<'s> {
+    /// What one thread reads with.
+    pub(crate) fn lane(self) -> Result<Lane<'s>, Error> {
+        Ok(Lane {
+            window: Window::new(self.source.again()?)?,
+            entries: self.entries,
+        })
+    }
+}
+
+/// One thread's way into an archive.
+#[derive(Debug)]
+pub(crate) struct Lane<'s> {
+    window: Window<'s>,
+    entries: &'s [Entry],
+}
+
+impl Lane<'_> {
+    /// As [`Archive::read_into`].
+    pub(crate) fn read_into(
+        &mut self,
+        index: usize,
+        head: &[u8],
+        out: &mut [u8],
+        see: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Error> {
+        let mut reader = Reader {
+            window: &mut self.window,
+            entries: self.entries,
+        };
+        reader.read_into(index, head, out, see)
+    }
+}
+
+/// Reads entries through a window.
+struct Reader<'r, 'a> {
+    window: &'r mut Window<'a>,
+    entries: &'r [Entry],
+}
+
+impl<'a> Reader<'_, 'a> {
+    fn with<T>(
+        &mut self,
+        index: usize,
+        job: impl FnOnce(&mut EntryReader<'_, 'a>) -> Result<T, Broken>,
+        finish: bool,
+    ) -> Result<T, Error> {
+        let Some(entry) = self.entries.get(index) else {
+            return Err(malformed(0, "the entry is missing"));
+        };
+        let name = &entry.name;
+        let run = || {
+            let mut reader = EntryReader::new(self.window, entry)?;
+            let value = job(&mut reader)?;
+            if finish {
+                reader.finish()?;
+            }
+            Ok(value)
+        };
+        run().map_err(|broken| match broken {
+            Broken::Io(error) => Error::Io(error),
+            Broken::Rule(what) => Error::malformed("zip", Location::entry(name), what),
+        })
+    }
+
+    fn read_into(
+        &mut self,
+        index: usize,
+        head: &[u8],
+        out: &mut [u8],
+        see: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Error> {
+        let Some(entry) = self.entries.get(index) else {
+            return Err(malformed(0, "the entry is missing"));
+        };
+        let whole = head.len().saturating_add(out.len());
+        if entry.method == Method::Stored
+            && whole < SMALL
+            && entry.size == u64::try_from(whole).unwrap_or(u64::MAX)
+        {
+            let before = u64::try_from(head.len()).unwrap_or(u64::MAX);
+            let offset = entry.data_offset.saturating_add(before);
+            let bytes = self.window.peek(offset, out.len())?;
+            if bytes.len() != out.len() {
+                return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+            }
+            out.copy_from_slice(bytes);
+            let mut hasher = crc32fast::Hasher::new();
+            hasher.update(head);
+            hasher.update(out);
+            if hasher.finalize() != entry.crc {
+                let at = Location::entry(&entry.name);
+                return Err(Error::malformed("zip", at, "the checksum is wrong"));
+            }
+            see(out);
+            return Ok(());
+        }
+        self.with(
+            index,
+            |reader| {
+                reader.known(head)?;
+                reader.read_and_see(out, see)
+            },
+            true,
+        )
     }
 }

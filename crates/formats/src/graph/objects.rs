@@ -77,6 +77,17 @@ pub enum Role {
     Call,
 }
 
+impl Role {
+    /// The word of `trust/default.txt` and of policies for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Instance => "instance",
+            Self::Call => "call",
+        }
+    }
+}
+
 /// One thing that a file says. Children are ids, so sharing and cycles cost nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Node {

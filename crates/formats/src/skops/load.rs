@@ -9,7 +9,9 @@ use crate::graph::{ArrayId, GlobalId, Graph, Node, Stored};
 use crate::limits::{Limits, spend};
 use crate::npy::{Dtypes, HEADER_LIMIT, Header, read_header_with};
 use crate::trust::TrustedGraph;
-use crate::verify::{self, Arrays, NativeWalk, Work};
+use crate::verify::{self, Arrays, Work};
+
+use super::fill::{Job, Parallel, Sequential, fill};
 
 /// A trusted graph with the headers of its arrays: what memory its bytes need.
 #[derive(Debug)]
@@ -118,7 +120,8 @@ impl TrustedGraph {
         archive: &mut Archive<'_>,
         limits: &mut Limits,
     ) -> Result<VerifiedGraph<Vec<u8>>, Error> {
-        self.plan(archive, limits)?.verify_in_memory(archive)
+        self.plan(archive, limits)?
+            .verify_in_memory(archive, &Sequential)
     }
 }
 
@@ -136,7 +139,7 @@ const PARTS: &[&str] = &[
     "shape",
 ];
 
-fn missing() -> Error {
+pub(super) fn missing() -> Error {
     Error::malformed(
         "skops",
         Location::default(),
@@ -291,14 +294,16 @@ impl<'a> ArrayPlan<'a> {
     pub fn verify_in_memory(
         self,
         archive: &mut Archive<'_>,
+        parallel: &dyn Parallel,
     ) -> Result<VerifiedGraph<Vec<u8>>, Error> {
         let sizes = self.headers.iter().map(|header| header.data_bytes);
         let buffers = sizes.map(|size| vec![0; size]).collect();
-        self.verify(archive, buffers)
+        self.verify(archive, buffers, parallel)
     }
 
     /// Reads the bytes of every array into `buffers` (one for each of [`ArrayPlan::headers`], of its
-    /// `data_bytes`), checks their checksums, and verifies every value that native code relies on.
+    /// `data_bytes`), checks their checksums, and verifies every value that native code relies on. Many
+    /// megabytes are read on the threads of `parallel`.
     ///
     /// # Errors
     /// [`Error::Malformed`] for wrong checksums and broken compression, [`Error::Unverified`] for values.
@@ -309,42 +314,33 @@ impl<'a> ArrayPlan<'a> {
         mut self,
         archive: &mut Archive<'_>,
         mut buffers: Vec<B>,
+        parallel: &dyn Parallel,
     ) -> Result<VerifiedGraph<B>, Error> {
         if buffers.len() != self.headers.len() {
             return Err(missing());
         }
         let mut heads = self.heads.as_slice();
         let nodes_of_trees = verify::node_arrays(&self.graph);
-        let mut walked = Vec::with_capacity(buffers.len());
+        let mut jobs = Vec::with_capacity(buffers.len());
         let planned = self.stored.iter().zip(&self.headers);
-        for ((stored, header), buffer) in planned.zip(&mut buffers) {
+        for (index, ((stored, header), buffer)) in planned.zip(&mut buffers).enumerate() {
             let (head, rest) = heads
                 .split_at_checked(header.data_offset)
                 .ok_or_else(missing)?;
             heads = rest;
-            let buffer = buffer.as_mut();
-            if buffer.len() != header.data_bytes {
+            let out = buffer.as_mut();
+            if out.len() != header.data_bytes {
                 return Err(missing());
             }
-            let n_features = nodes_of_trees.get(&walked.len());
-            let mut walk = n_features.and_then(|&count| NativeWalk::new(header, count));
-            let mut see = |piece: &[u8]| {
-                if let Some(walk) = &mut walk {
-                    walk.see(piece);
-                }
-            };
-            match *stored {
-                Stored::Npy(entry) | Stored::Raw(entry) => {
-                    archive.read_into(entry, head, buffer, &mut see)?;
-                }
-                Stored::Nested(outer, inner) => {
-                    let nested = self.nested.get_mut(outer).ok_or_else(missing)?;
-                    nested.read_into(inner, head, buffer, &mut see)?;
-                }
-                Stored::Memory => return Err(missing()),
-            }
-            walked.push(walk.and_then(NativeWalk::end));
+            jobs.push(Job {
+                stored: *stored,
+                header,
+                head,
+                out,
+                n_features: nodes_of_trees.get(&index).copied(),
+            });
         }
+        let walked = fill(archive, &mut self.nested, jobs, parallel)?;
         let bytes: Vec<&[u8]> = buffers.iter().map(AsRef::as_ref).collect();
         verify::verify(
             &self.graph,

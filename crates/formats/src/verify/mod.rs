@@ -41,7 +41,7 @@ pub(crate) use arrays::is_scalar;
 use crate::error::{Error, Location};
 use crate::graph::{GlobalId, Graph, Node, NodeId};
 use crate::limits::at_most;
-pub(crate) use tree::{NativeWalk, node_arrays};
+pub(crate) use tree::{NativeWalk, Walked, node_arrays};
 pub(crate) use value::{ArrayView, Arrays, Value, Work};
 
 /// Which rule a value breaks, and where.

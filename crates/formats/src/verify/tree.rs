@@ -390,6 +390,10 @@ impl NativeWalk {
         self.kept = rest.is_empty() && self.walk(records).is_some() && self.kept;
     }
 
+    #[expect(
+        clippy::needless_bitwise_bool,
+        reason = "a lazy operator is a branch, guessed wrongly at every second node"
+    )]
     fn walk(&mut self, records: &[[u8; 64]]) -> Option<()> {
         let levels = self.levels.as_mut_slice();
         let n_features = self.n_features;

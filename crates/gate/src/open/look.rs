@@ -19,6 +19,7 @@ use super::signed::{Signed, has_signature, signed_by};
 use crate::error::{Error, Unclean};
 use crate::policy::{Code, Policy};
 use crate::signing::{self, SIGNATURE};
+use crate::threads::Threads;
 
 /// What a model folder holds, and the decision on each file.
 #[derive(Debug, Default)]
@@ -288,7 +289,7 @@ impl Looking<'_> {
                         graph.entry().clone_into(&mut looked.graph);
                     }
                 })?;
-                plan.verify_in_memory(&mut archive)?;
+                plan.verify_in_memory(&mut archive, &Threads)?;
             }
             Reader::Booster(read) => {
                 let bytes = source.read(limits.booster_bytes, "bytes of a booster")?;

@@ -28,6 +28,7 @@ use self::copy::{held, hex, private_copy};
 use self::signed::{has_signature, signed_by};
 use crate::error::Error;
 use crate::policy::Policy;
+use crate::threads::Threads;
 
 pub use self::code::{CodeRule, ModelCode};
 pub use self::content::Content;
@@ -47,6 +48,8 @@ pub struct Opened<'a> {
     /// The class of the model, where its flavor says one: a name that the reader of `MLmodel` took from a table of the
     /// flavor's own, or that the flavor does not import.
     pub class: Option<String>,
+    /// What the `MLmodel` says that the decision was made on; of a file none.
+    pub mlmodel: Option<MlModel>,
     /// The id of the policy's key that signed the folder.
     pub signed_by: Option<String>,
     /// The policy, with what the model asked for.
@@ -127,6 +130,7 @@ pub fn open_skops<'a>(
         format: "skops".to_owned(),
         entry: name.unwrap_or_default().to_owned(),
         class: None,
+        mlmodel: None,
         signed_by: None,
         policy,
         granted: Vec::new(),
@@ -182,11 +186,13 @@ pub fn open_folder(path: &Path, what: &What<'_>, policy: Policy) -> Result<Opene
         _ => None,
     };
     let mut open = Vec::new();
+    let mut mlmodel = None;
     let payload = match what {
         What::Flavor(flavor) => {
             let text = folder.read(MLMODEL, &limits)?;
             let model = MlModel::read(&text, &mut limits)?;
             open.push((MLMODEL.to_owned(), Source::Owned(text)));
+            let model = mlmodel.insert(model);
             model.payload(&folder, flavor, &mut limits)?
         }
         What::Entry {
@@ -226,6 +232,7 @@ pub fn open_folder(path: &Path, what: &What<'_>, policy: Policy) -> Result<Opene
         format,
         entry,
         class: payload.class,
+        mlmodel,
         signed_by: signed.map(|signed| signed.key),
         policy,
         granted,
@@ -243,7 +250,7 @@ pub fn check_skops(source: Source<'_>, name: Option<&str>, policy: Policy) -> Re
     let opened = open_skops(source, name, policy)?;
     if let Content::Skops(skops) = opened.content {
         let (mut archive, plan) = *skops;
-        plan.verify_in_memory(&mut archive)?;
+        plan.verify_in_memory(&mut archive, &Threads)?;
     }
     Ok(())
 }

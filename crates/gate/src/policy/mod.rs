@@ -502,7 +502,7 @@ pub fn entry_lines(name: &str, role: Option<Role>) -> String {
     let name = toml_text(name);
     match role {
         None => format!("[[functions]]\nname = {name}\n"),
-        Some(role) => format!("[[types]]\nname = {name}\nrole = \"{}\"\n", role_word(role)),
+        Some(role) => format!("[[types]]\nname = {name}\nrole = \"{}\"\n", role.word()),
     }
 }
 
@@ -512,15 +512,6 @@ pub fn digest_lines(path: &str, sha256: &str) -> String {
         "\n[[digests]]\nsha256 = \"{sha256}\"\npath = {}\n",
         toml_text(path)
     )
-}
-
-/// The word of a policy for a role.
-pub fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Value => "value",
-        Role::Instance => "instance",
-        Role::Call => "call",
-    }
 }
 
 /// A text of TOML.

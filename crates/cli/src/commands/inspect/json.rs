@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::Seen;
 use crate::args::Inspect;
-use crate::commands::support;
 use crate::exit;
 use crate::output::ErrorJson;
 
@@ -30,14 +29,16 @@ struct Header<'a> {
     names: Vec<NameJson<'a>>,
 }
 
+/// A name of code that a model asks for.
 #[derive(Serialize)]
-struct NameJson<'a> {
-    name: &'a str,
-    role: &'static str,
-    uses: usize,
-    offset: u64,
-    trust: Option<&'static str>,
-    has_verifier: bool,
+pub(crate) struct NameJson<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) role: &'static str,
+    pub(crate) uses: usize,
+    pub(crate) offset: u64,
+    /// By which list it is granted; none where it is not.
+    pub(crate) trust: Option<&'static str>,
+    pub(crate) has_verifier: bool,
 }
 
 #[derive(Serialize)]
@@ -126,7 +127,7 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let names = seen.names.iter().map(|name| NameJson {
         name: &name.name,
-        role: support::role(name.role),
+        role: name.role.word(),
         uses: name.uses,
         offset: name.offset,
         trust: name.trust,

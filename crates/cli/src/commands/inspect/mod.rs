@@ -2,7 +2,7 @@
 
 mod booster;
 mod html;
-mod json;
+pub(super) mod json;
 mod tree;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -1,0 +1,359 @@
+//! The bytes of the arrays, on several threads where its caller brings them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::archive::{Archive, Lane, Shared};
+use crate::error::Error;
+use crate::graph::Stored;
+use crate::npy::Header;
+use crate::verify::{NativeWalk, Walked};
+
+use super::load::missing;
+
+/// Runs tasks at once. This crate starts no thread: its callers bring one of these.
+pub trait Parallel {
+    /// Calls `task` on up to `most` threads at once, this one among them, and returns when every call has.
+    fn run(&self, most: usize, task: &(dyn Fn() + Sync));
+}
+
+/// One thread, the caller's.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sequential;
+
+impl Parallel for Sequential {
+    fn run(&self, _most: usize, task: &(dyn Fn() + Sync)) {
+        task();
+    }
+}
+
+/// One array that is to be read.
+pub(super) struct Job<'j> {
+    pub(super) stored: Stored,
+    pub(super) header: &'j Header,
+    /// The bytes of its header, which were read before.
+    pub(super) head: &'j [u8],
+    /// The memory for its elements.
+    pub(super) out: &'j mut [u8],
+    /// Of the nodes of a tree: the number of features that its splits may name.
+    pub(super) n_features: Option<u64>,
+}
+
+impl Job<'_> {
+    /// Has `read` fill the memory, with a walk over what it reads where it is nodes of a tree.
+    fn fill(
+        self,
+        read: impl FnOnce(&[u8], &mut [u8], &mut dyn FnMut(&[u8])) -> Result<(), Error>,
+    ) -> Result<Option<Walked>, Error> {
+        let count = self.n_features;
+        let mut walk = count.and_then(|count| NativeWalk::new(self.header, count));
+        let mut see = |piece: &[u8]| {
+            if let Some(walk) = &mut walk {
+                walk.see(piece);
+            }
+        };
+        read(self.head, self.out, &mut see)?;
+        Ok(walk.and_then(NativeWalk::end))
+    }
+}
+
+/// Bytes that a thread is worth.
+const WORTH: usize = 4 << 20;
+/// Bytes that a thread takes at once: many small arrays that stand side by side are read with one call.
+const BATCH: usize = 1 << 20;
+
+/// Reads every array; what is known of those that are nodes of trees.
+///
+/// # Errors
+/// That of the first array that can't be read, in their order.
+pub(super) fn fill(
+    archive: &mut Archive<'_>,
+    nested: &mut [Archive<'_>],
+    jobs: Vec<Job<'_>>,
+    parallel: &dyn Parallel,
+) -> Result<Vec<Option<Walked>>, Error> {
+    let bytes = jobs
+        .iter()
+        .fold(0_usize, |sum, job| sum.saturating_add(job.out.len()));
+    let most = (bytes / WORTH).min(jobs.len());
+    if most < 2 {
+        return jobs
+            .into_iter()
+            .map(|job| fill_one(archive, nested, job))
+            .collect();
+    }
+    let count = jobs.len();
+    let filling = Filling {
+        archive: archive.shared(),
+        nested: nested.iter().map(|archive| archive.shared()).collect(),
+        batches: Mutex::new(batches(jobs).into_iter()),
+        filled: Mutex::new(vec![None; count]),
+        broken: Mutex::new(None),
+        stop: AtomicBool::new(false),
+    };
+    parallel.run(most, &|| filling.work());
+    let broken = filling.broken.into_inner();
+    if let Some((_, error)) = broken.unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    let filled = filling.filled.into_inner();
+    Ok(filled.unwrap_or_else(PoisonError::into_inner))
+}
+
+fn fill_one(
+    archive: &mut Archive<'_>,
+    nested: &mut [Archive<'_>],
+    job: Job<'_>,
+) -> Result<Option<Walked>, Error> {
+    match job.stored {
+        Stored::Npy(entry) | Stored::Raw(entry) => {
+            job.fill(|head, out, see| archive.read_into(entry, head, out, see))
+        }
+        Stored::Nested(outer, inner) => {
+            let archive = nested.get_mut(outer).ok_or_else(missing)?;
+            job.fill(|head, out, see| archive.read_into(inner, head, out, see))
+        }
+        Stored::Memory => Err(missing()),
+    }
+}
+
+/// Jobs side by side, with the place of the first.
+type Batch<'j> = (usize, Vec<Job<'j>>);
+
+fn batches(jobs: Vec<Job<'_>>) -> Vec<Batch<'_>> {
+    let mut batches: Vec<Batch<'_>> = Vec::new();
+    let mut left = 0_usize;
+    for (place, job) in jobs.into_iter().enumerate() {
+        let bytes = job.out.len();
+        match batches.last_mut() {
+            Some((_, batch)) if bytes <= left => batch.push(job),
+            _ => {
+                left = BATCH;
+                batches.push((place, vec![job]));
+            }
+        }
+        left = left.saturating_sub(bytes);
+    }
+    batches
+}
+
+/// What the threads share.
+struct Filling<'j> {
+    archive: Shared<'j>,
+    nested: Vec<Shared<'j>>,
+    batches: Mutex<std::vec::IntoIter<Batch<'j>>>,
+    filled: Mutex<Vec<Option<Walked>>>,
+    /// The error of the array that stands before all others that have one. Batches are taken in their order, and what was
+    /// taken is read to its end or its first error, so it is the same each time.
+    broken: Mutex<Option<(usize, Error)>>,
+    stop: AtomicBool,
+}
+
+impl Filling<'_> {
+    /// Takes batches until there are none.
+    fn work(&self) {
+        let mut lane = None;
+        while !self.stop.load(Ordering::Relaxed) {
+            let batch = lock(&self.batches).next();
+            let Some((first, batch)) = batch else {
+                return;
+            };
+            let mut found = Vec::with_capacity(batch.len());
+            for (place, job) in (first..).zip(batch) {
+                match self.fill(&mut lane, job) {
+                    Ok(walked) => found.push(walked),
+                    Err(error) => {
+                        self.stop.store(true, Ordering::Relaxed);
+                        let mut broken = lock(&self.broken);
+                        if broken.as_ref().is_none_or(|(before, _)| place < *before) {
+                            *broken = Some((place, error));
+                        }
+                        return;
+                    }
+                }
+            }
+            let mut filled = lock(&self.filled);
+            for (slot, walked) in filled.iter_mut().skip(first).zip(found) {
+                *slot = walked;
+            }
+        }
+    }
+
+    fn fill<'s>(
+        &'s self,
+        lane: &mut Option<Lane<'s>>,
+        job: Job<'_>,
+    ) -> Result<Option<Walked>, Error> {
+        let (entry, mut inner);
+        let lane = match job.stored {
+            Stored::Npy(index) | Stored::Raw(index) => {
+                entry = index;
+                match lane {
+                    Some(lane) => lane,
+                    None => lane.insert(self.archive.lane()?),
+                }
+            }
+            Stored::Nested(outer, index) => {
+                entry = index;
+                inner = self.nested.get(outer).ok_or_else(missing)?.lane()?;
+                &mut inner
+            }
+            Stored::Memory => return Err(missing()),
+        };
+        job.fill(|head, out, see| lane.read_into(entry, head, out, see))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+    use crate::archive::{Compression, Source, ZipWriter, open};
+    use crate::limits::Limits;
+
+    /// Four threads, whatever the machine has.
+    #[derive(Default)]
+    struct Four(AtomicUsize);
+
+    impl Parallel for Four {
+        fn run(&self, most: usize, task: &(dyn Fn() + Sync)) {
+            std::thread::scope(|scope| {
+                for _ in 0..most.min(4) {
+                    self.0.fetch_add(1, Ordering::Relaxed);
+                    scope.spawn(task);
+                }
+            });
+        }
+    }
+
+    /// Arrays of many sizes, 12 MiB in all, of which no part is like another.
+    fn arrays() -> Vec<Vec<u8>> {
+        let sizes = [
+            0,
+            1,
+            300,
+            33 << 10,
+            600 << 10,
+            5 << 20,
+            7,
+            (1 << 20) + 1,
+            5 << 20,
+            64,
+            900 << 10,
+        ];
+        let mut state = 1_u64;
+        let mut byte = |_| {
+            state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+            state.to_be_bytes()[0]
+        };
+        sizes.map(|size| (0..size).map(&mut byte).collect()).into()
+    }
+
+    fn zip(arrays: &[Vec<u8>], compression: Compression) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut writer = ZipWriter::new(&mut out, compression);
+        for (place, bytes) in arrays.iter().enumerate() {
+            writer
+                .entry(&format!("{place}.bin"), &[], &[bytes])
+                .unwrap();
+        }
+        writer.finish().unwrap();
+        out
+    }
+
+    fn read(zip: &[u8], sizes: &[usize], parallel: &dyn Parallel) -> Result<Vec<Vec<u8>>, Error> {
+        let mut archive = open(Source::Bytes(zip), &mut Limits::default())?;
+        let headers: Vec<Header> = sizes.iter().map(|&size| Header::raw(size)).collect();
+        let mut buffers: Vec<Vec<u8>> = sizes.iter().map(|&size| vec![0xAA; size]).collect();
+        let jobs = buffers.iter_mut().zip(&headers).enumerate();
+        let jobs = jobs.map(|(place, (out, header))| Job {
+            stored: Stored::Raw(place),
+            header,
+            head: &[],
+            out,
+            n_features: None,
+        });
+        fill(&mut archive, &mut [], jobs.collect(), parallel)?;
+        Ok(buffers)
+    }
+
+    #[test]
+    fn threads_read_what_one_reads() {
+        let arrays = arrays();
+        let sizes: Vec<usize> = arrays.iter().map(Vec::len).collect();
+        for compression in [Compression::Stored, Compression::Deflate(Some(1))] {
+            let zip = zip(&arrays, compression);
+            let four = Four::default();
+            assert!(read(&zip, &sizes, &four).unwrap() == arrays);
+            // Twelve MiB are worth three threads.
+            assert_eq!(four.0.into_inner(), 3);
+            assert!(read(&zip, &sizes, &Sequential).unwrap() == arrays);
+        }
+    }
+
+    #[test]
+    fn few_bytes_start_no_thread() {
+        let arrays = vec![vec![7_u8; 5 << 20], vec![8; 2 << 20]];
+        let zip = zip(&arrays, Compression::Stored);
+        let four = Four::default();
+        assert!(read(&zip, &[5 << 20, 2 << 20], &four).unwrap() == arrays);
+        assert_eq!(four.0.into_inner(), 0);
+    }
+
+    #[test]
+    fn the_first_array_that_is_broken_is_named_each_time() {
+        let arrays = arrays();
+        let sizes: Vec<usize> = arrays.iter().map(Vec::len).collect();
+        let mut zip = zip(&arrays, Compression::Stored);
+        // The last byte of three of them.
+        for place in [5, 8, 10] {
+            let last = arrays[place].len() - 64;
+            let tail = &arrays[place][last..];
+            let at = zip.windows(64).position(|window| window == tail).unwrap();
+            zip[at + 63] ^= 1;
+        }
+        for _ in 0..20 {
+            let error = read(&zip, &sizes, &Four::default()).unwrap_err();
+            let Error::Malformed { at, what, .. } = error else {
+                panic!("{error}");
+            };
+            assert_eq!(
+                (at.entry.as_str(), what),
+                ("5.bin", "the checksum is wrong")
+            );
+        }
+    }
+
+    #[test]
+    fn batches_hold_every_job_once_in_order() {
+        let sizes = [10_usize, BATCH, 10, 20, BATCH - 30, 1, BATCH * 3, 5];
+        let headers = sizes.map(Header::raw);
+        let mut memory: Vec<Vec<u8>> = sizes.iter().map(|&size| vec![0; size]).collect();
+        let jobs = memory.iter_mut().zip(&headers).map(|(out, header)| Job {
+            stored: Stored::Memory,
+            header,
+            head: &[],
+            out,
+            n_features: None,
+        });
+        let batches = batches(jobs.collect());
+        let seen: Vec<(usize, Vec<usize>)> = batches
+            .iter()
+            .map(|(first, batch)| (*first, batch.iter().map(|job| job.out.len()).collect()))
+            .collect();
+        let expected = [
+            (0, vec![10]),
+            (1, vec![BATCH]),
+            (2, vec![10, 20, BATCH - 30]),
+            (5, vec![1]),
+            (6, vec![BATCH * 3]),
+            (7, vec![5]),
+        ];
+        assert_eq!(seen, expected);
+    }
+}
