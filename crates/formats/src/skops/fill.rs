@@ -210,11 +210,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
 
     use super::*;
     use crate::archive::{Compression, Source, ZipWriter, open};
     use crate::limits::Limits;
+    use crate::verify::tree_tests::{FIELDS, record};
 
     /// Four threads, whatever the machine has.
     #[derive(Default)]
@@ -294,6 +296,60 @@ mod tests {
             assert_eq!(four.0.into_inner(), 3);
             assert!(read(&zip, &sizes, &Sequential).unwrap() == arrays);
         }
+    }
+
+    /// A tree of which every split has a leaf on its right, in the order of the depth-first builder.
+    fn deep_tree(depth: usize) -> (Header, Vec<u8>) {
+        let dtype = record(&FIELDS);
+        let leaf = [-1_i64, -1, -2];
+        let long = |value: usize| i64::try_from(value).unwrap();
+        let split = |at| [long(at + 1), long(2 * depth - at), 0];
+        let nodes = (0..depth).map(split).chain((0..=depth).map(|_| leaf));
+        let mut bytes = Vec::new();
+        for node in nodes {
+            bytes.extend(node.iter().flat_map(|value| value.to_le_bytes()));
+            bytes.extend([0; 40]);
+        }
+        let header = Header {
+            dtype: Arc::new(dtype),
+            shape: vec![2 * depth + 1],
+            fortran: false,
+            data_offset: 0,
+            data_bytes: bytes.len(),
+        };
+        (header, bytes)
+    }
+
+    #[test]
+    fn what_is_known_of_a_tree_stays_with_its_array() {
+        let (headers, arrays): (Vec<_>, Vec<_>) = (0..60)
+            .map(|place| match place % 3 {
+                0 => (Header::raw(300 << 10), vec![3; 300 << 10]),
+                // Of every second one, a split names a feature that is not there.
+                _ => deep_tree(100 * place),
+            })
+            .unzip();
+        let zip = zip(&arrays, Compression::Stored);
+        let mut archive = open(Source::Bytes(&zip), &mut Limits::default()).unwrap();
+        let mut buffers: Vec<Vec<u8>> = arrays.iter().map(|array| vec![0; array.len()]).collect();
+        let jobs = buffers.iter_mut().zip(&headers).enumerate();
+        let jobs = jobs.map(|(place, (out, header))| Job {
+            stored: Stored::Raw(place),
+            header,
+            head: &[],
+            out,
+            n_features: (place % 3 != 0).then_some(u64::from(place % 6 < 3)),
+        });
+        let filled = fill(&mut archive, &mut [], jobs.collect(), &Four::default()).unwrap();
+        let depths: Vec<_> = filled
+            .into_iter()
+            .map(|walked| walked.map(Walked::deepest))
+            .collect();
+        let expected = |place: usize| match place % 6 {
+            1 | 2 => Some(100 * place),
+            _ => None,
+        };
+        assert_eq!(depths, (0..60).map(expected).collect::<Vec<_>>());
     }
 
     #[test]

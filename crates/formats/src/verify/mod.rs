@@ -44,6 +44,9 @@ use crate::limits::at_most;
 pub(crate) use tree::{NativeWalk, Walked, node_arrays};
 pub(crate) use value::{ArrayView, Arrays, Value, Work};
 
+#[cfg(test)]
+pub(crate) use tree::tests as tree_tests;
+
 /// Which rule a value breaks, and where.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refusal {

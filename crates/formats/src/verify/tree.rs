@@ -103,6 +103,14 @@ pub(crate) struct Walked {
     deepest: usize,
 }
 
+#[cfg(test)]
+impl Walked {
+    /// The depth of the deepest leaf.
+    pub(crate) fn deepest(self) -> usize {
+        self.deepest
+    }
+}
+
 /// The arrays that hold the nodes of a tree, each with the number of features that its splits may name.
 pub(crate) fn node_arrays(graph: &Graph) -> HashMap<usize, u64> {
     let of_tree = |id| {
@@ -525,11 +533,11 @@ impl Walk {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::super::attributes::given::Given;
     use super::*;
 
-    const FIELDS: [(&str, &str); 9] = [
+    pub(crate) const FIELDS: [(&str, &str); 9] = [
         ("left_child", "<i8"),
         ("right_child", "<i8"),
         ("feature", "<i8"),
@@ -752,7 +760,7 @@ pub(super) mod tests {
         );
     }
 
-    pub(in crate::verify) fn record(fields: &[(&str, &str)]) -> DType {
+    pub(crate) fn record(fields: &[(&str, &str)]) -> DType {
         let fields = fields
             .iter()
             .map(|(name, text)| {
