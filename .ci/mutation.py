@@ -4,7 +4,7 @@
     .ci/mutation.py [WORD...]       rows whose check holds one of the words
 
 The tests of the rows have to pass before anything is broken. The tree must be clean; every file is put back, whatever
-happens. The exit status is 1 where a broken check went unseen.
+happens. A file of the Python package is broken where pytest imports it, too. The exit status is 1 where a broken check went unseen.
 
 A row builds and runs its own test target and no other. `nopickle-formats` is built without the optimization that
 `cargo test` gives it: that would take longer than its tests.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,8 @@ import tomllib
 ROOT = pathlib.Path(__file__).parents[1]
 CARGO = ["cargo", "test", "--quiet", "--locked"]
 UNOPTIMIZED = ["--config", "profile.dev.package.nopickle-formats.opt-level=0"]
+PYTHON = [os.path.join(os.environ.get("VENV", ".venv"), "bin", "python")]
+PACKAGE = "python/nopickle/"
 NO_TESTS = 5
 """What pytest ends with where it found none."""
 
@@ -33,8 +36,7 @@ def command(test: list[str]) -> list[str]:
     if kind == "crate":
         package, *which = rest
         return [*CARGO, *UNOPTIMIZED, "-p", package, *which]
-    python = os.path.join(os.environ.get("VENV", ".venv"), "bin", "python")
-    return [python, "-m", "pytest", "-q", "-x", *rest]
+    return [*PYTHON, "-m", "pytest", "-q", "-x", *rest]
 
 
 def run(test: list[str]) -> tuple[int, str]:
@@ -64,17 +66,30 @@ def tests_pass(rows: list[dict]) -> bool:
     return fine
 
 
+def installed() -> pathlib.Path:
+    """The folder of the package that pytest imports: that of a wheel, or of the sources themselves."""
+    asked = [*PYTHON, "-c", "import nopickle; print(nopickle.__path__[0])"]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
+    return pathlib.Path(done.stdout.strip())
+
+
 def break_one(row: dict) -> str:
     """What became of a row: `seen`, or another word."""
-    file = ROOT / row["file"]
-    text = file.read_text()
+    files = [ROOT / row["file"]]
+    if row["file"].startswith(PACKAGE):
+        files.append(installed() / row["file"].removeprefix(PACKAGE))
+    text = files[0].read_text()
     if text.count(row["search"]) != 1:
         return "STALE"
+    if any(file.read_text() != text for file in files):
+        return "OLD WHEEL"
     try:
-        file.write_text(text.replace(row["search"], row["becomes"]))
+        for file in files:
+            file.write_text(text.replace(row["search"], row["becomes"]))
         status, words = run(row["test"])
     finally:
-        file.write_text(text)
+        for file in files:
+            file.write_text(text)
     # A change that does not compile shows nothing.
     if "could not compile" in words:
         print(words[-2000:])
@@ -87,6 +102,8 @@ def main() -> int:
     rows = tomllib.loads((ROOT / ".ci/mutations.toml").read_text())["mutations"]
     words = sys.argv[1:]
     rows = [row for row in rows if not words or any(word in row["check"] for word in words)]
+    # So that a file is put back where the run is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     start = time.monotonic()
     if not tests_pass(rows):
         return 1
