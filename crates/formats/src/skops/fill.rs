@@ -57,7 +57,7 @@ impl Job<'_> {
     }
 }
 
-/// Bytes that a thread is worth.
+/// Bytes that a thread is worth, at least.
 const WORTH: usize = 4 << 20;
 /// Bytes that a thread takes at once: many small arrays that stand side by side are read with one call.
 const BATCH: usize = 1 << 20;
@@ -72,10 +72,12 @@ pub(super) fn fill(
     jobs: Vec<Job<'_>>,
     parallel: &dyn Parallel,
 ) -> Result<Vec<Option<Walked>>, Error> {
-    let bytes = jobs
-        .iter()
-        .fold(0_usize, |sum, job| sum.saturating_add(job.out.len()));
-    let most = (bytes / WORTH).min(jobs.len());
+    let (bytes, largest) = jobs.iter().fold((0_usize, WORTH), |(sum, largest), job| {
+        let bytes = job.out.len();
+        (sum.saturating_add(bytes), largest.max(bytes))
+    });
+    // While one thread reads the largest array, others would soon have read the rest.
+    let most = bytes / largest;
     if most < 2 {
         return jobs
             .into_iter()
@@ -292,8 +294,8 @@ mod tests {
             let zip = zip(&arrays, compression);
             let four = Four::default();
             assert!(read(&zip, &sizes, &four).unwrap() == arrays);
-            // Twelve MiB are worth three threads.
-            assert_eq!(four.0.into_inner(), 3);
+            // Twelve MiB, the largest array of which has five.
+            assert_eq!(four.0.into_inner(), 2);
             assert!(read(&zip, &sizes, &Sequential).unwrap() == arrays);
         }
     }
@@ -353,12 +355,15 @@ mod tests {
     }
 
     #[test]
-    fn few_bytes_start_no_thread() {
-        let arrays = vec![vec![7_u8; 5 << 20], vec![8; 2 << 20]];
-        let zip = zip(&arrays, Compression::Stored);
-        let four = Four::default();
-        assert!(read(&zip, &[5 << 20, 2 << 20], &four).unwrap() == arrays);
-        assert_eq!(four.0.into_inner(), 0);
+    fn what_is_not_worth_it_starts_no_thread() {
+        // Too little for two, and too much in one.
+        for sizes in [[4 << 20, 3 << 20], [12 << 20, 11 << 20]] {
+            let arrays = sizes.map(|size| vec![7_u8; size]);
+            let zip = zip(&arrays, Compression::Stored);
+            let four = Four::default();
+            assert!(read(&zip, &sizes, &four).unwrap() == arrays);
+            assert_eq!(four.0.into_inner(), 0);
+        }
     }
 
     #[test]
