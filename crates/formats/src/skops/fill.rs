@@ -15,6 +15,12 @@ use super::load::missing;
 pub trait Parallel {
     /// Calls `task` on up to `most` threads at once, this one among them, and returns when every call has.
     fn run(&self, most: usize, task: &(dyn Fn() + Sync));
+
+    /// Bytes of arrays that a thread is worth, at least. Two threads read 16 MiB in some 2 ms less than one, and what the
+    /// system takes to bring memory to the second varies by as much.
+    fn worth(&self) -> usize {
+        16 << 20
+    }
 }
 
 /// One thread, the caller's.
@@ -57,8 +63,6 @@ impl Job<'_> {
     }
 }
 
-/// Bytes that a thread is worth, at least.
-const WORTH: usize = 4 << 20;
 /// Bytes that a thread takes at once: many small arrays that stand side by side are read with one call.
 const BATCH: usize = 1 << 20;
 
@@ -72,10 +76,12 @@ pub(super) fn fill(
     jobs: Vec<Job<'_>>,
     parallel: &dyn Parallel,
 ) -> Result<Vec<Option<Walked>>, Error> {
-    let (bytes, largest) = jobs.iter().fold((0_usize, WORTH), |(sum, largest), job| {
-        let bytes = job.out.len();
-        (sum.saturating_add(bytes), largest.max(bytes))
-    });
+    let (bytes, largest) = jobs
+        .iter()
+        .fold((0_usize, parallel.worth()), |(sum, largest), job| {
+            let bytes = job.out.len();
+            (sum.saturating_add(bytes), largest.max(bytes))
+        });
     // While one thread reads the largest array, others would soon have read the rest.
     let most = bytes / largest;
     if most < 2 {
@@ -232,6 +238,10 @@ mod tests {
                     scope.spawn(task);
                 }
             });
+        }
+
+        fn worth(&self) -> usize {
+            4 << 20
         }
     }
 
