@@ -134,7 +134,7 @@ def test_the_command_is_installed_only_where_it_is_missing(tmp_path, command):
 
 
 def test_no_mutation_is_stale():
-    """`.ci/run mutation` takes a quarter of an hour, so that rows that no longer break anything would go unseen."""
+    """`.ci/run mutation` is run by hand, so that rows that no longer break anything would go unseen."""
     rows = tomllib.loads((ROOT / ".ci/mutations.toml").read_text())["mutations"]
     assert len(rows) > 80
     stale = [row["check"] for row in rows if (ROOT / row["file"]).read_text().count(row["search"]) != 1]

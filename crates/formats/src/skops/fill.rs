@@ -83,7 +83,7 @@ pub(super) fn fill(
             (sum.saturating_add(bytes), largest.max(bytes))
         });
     // While one thread reads the largest array, others would soon have read the rest.
-    let most = bytes / largest;
+    let most = bytes.checked_div(largest).unwrap_or(0);
     if most < 2 {
         return jobs
             .into_iter()
@@ -315,8 +315,10 @@ mod tests {
         let dtype = record(&FIELDS);
         let leaf = [-1_i64, -1, -2];
         let long = |value: usize| i64::try_from(value).unwrap();
-        let split = |at| [long(at + 1), long(2 * depth - at), 0];
-        let nodes = (0..depth).map(split).chain((0..=depth).map(|_| leaf));
+        let last = depth.checked_mul(2).unwrap();
+        let split = |(at, right)| [long(at), long(right), 0];
+        let splits = (1..=depth).zip((1..=last).rev()).map(split);
+        let nodes = splits.chain((0..=depth).map(|_| leaf));
         let mut bytes = Vec::new();
         for node in nodes {
             bytes.extend(node.iter().flat_map(|value| value.to_le_bytes()));
@@ -324,7 +326,7 @@ mod tests {
         }
         let header = Header {
             dtype: Arc::new(dtype),
-            shape: vec![2 * depth + 1],
+            shape: vec![last.checked_add(1).unwrap()],
             fortran: false,
             data_offset: 0,
             data_bytes: bytes.len(),
