@@ -724,7 +724,7 @@ impl<'a> Archive<'a> {
         spend(&mut limits.inflated_bytes, entry.size, "inflated size")
     }
 
-    fn reader(&mut self) -> Reader<'_, 'a> {
+    pub(crate) fn reader(&mut self) -> Reader<'_, 'a> {
         Reader {
             window: &mut self.window,
             entries: &self.entries,
@@ -785,18 +785,6 @@ impl<'a> Archive<'a> {
         Ok(bytes)
     }
 
-    /// Reads an entry whose first bytes, `head`, were read before into `out`, which it must fill. `see` has each piece of it in
-    /// turn, while it is near the processor; the checksum is not known then.
-    pub(crate) fn read_into(
-        &mut self,
-        index: usize,
-        head: &[u8],
-        out: &mut [u8],
-        see: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), Error> {
-        self.reader().read_into(index, head, out, see)
-    }
-
     /// Reads a whole entry for its checksum only.
     pub(crate) fn check(&mut self, index: usize) -> Result<(), Error> {
         let mut left = self.entry(index)?.size;
@@ -851,25 +839,17 @@ pub(crate) struct Lane<'s> {
     entries: &'s [Entry],
 }
 
-impl Lane<'_> {
-    /// As [`Archive::read_into`].
-    pub(crate) fn read_into(
-        &mut self,
-        index: usize,
-        head: &[u8],
-        out: &mut [u8],
-        see: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), Error> {
-        let mut reader = Reader {
+impl<'s> Lane<'s> {
+    pub(crate) fn reader(&mut self) -> Reader<'_, 's> {
+        Reader {
             window: &mut self.window,
             entries: self.entries,
-        };
-        reader.read_into(index, head, out, see)
+        }
     }
 }
 
 /// Reads entries through a window.
-struct Reader<'r, 'a> {
+pub(crate) struct Reader<'r, 'a> {
     window: &'r mut Window<'a>,
     entries: &'r [Entry],
 }
@@ -899,7 +879,9 @@ impl<'a> Reader<'_, 'a> {
         })
     }
 
-    fn read_into(
+    /// Reads an entry whose first bytes, `head`, were read before into `out`, which it must fill. `see` has each piece of it in
+    /// turn, while it is near the processor; the checksum is not known then.
+    pub(crate) fn read_into(
         &mut self,
         index: usize,
         head: &[u8],

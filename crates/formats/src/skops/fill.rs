@@ -115,11 +115,11 @@ fn fill_one(
 ) -> Result<Option<Walked>, Error> {
     match job.stored {
         Stored::Npy(entry) | Stored::Raw(entry) => {
-            job.fill(|head, out, see| archive.read_into(entry, head, out, see))
+            job.fill(|head, out, see| archive.reader().read_into(entry, head, out, see))
         }
         Stored::Nested(outer, inner) => {
             let archive = nested.get_mut(outer).ok_or_else(missing)?;
-            job.fill(|head, out, see| archive.read_into(inner, head, out, see))
+            job.fill(|head, out, see| archive.reader().read_into(inner, head, out, see))
         }
         Stored::Memory => Err(missing()),
     }
@@ -208,7 +208,7 @@ impl Filling<'_> {
             }
             Stored::Memory => return Err(missing()),
         };
-        job.fill(|head, out, see| lane.read_into(entry, head, out, see))
+        job.fill(|head, out, see| lane.reader().read_into(entry, head, out, see))
     }
 }
 
