@@ -4,7 +4,8 @@
     .ci/mutation.py [WORD...]       rows whose check holds one of the words
 
 The tests of the rows have to pass before anything is broken. The tree must be clean; every file is put back, whatever
-happens. A file of the Python package is broken where pytest imports it, too. The exit status is 1 where a broken check went unseen.
+happens. A file of the Python package is broken where pytest imports it, too. The exit status is 1 where a broken check
+went unseen.
 
 A row builds and runs its own test target and no other. `nopickle-formats` is built without the optimization that
 `cargo test` gives it: that would take longer than its tests.

@@ -63,7 +63,7 @@ class Loaded:
     """What a flavor of a model folder keeps, and what was read with it."""
 
     model: Any
-    """The object of a skops file or of a pickle; a booster's own file as text or bytes, until the flavor has its object."""
+    """The object of a skops file or of a pickle; of a booster its text or bytes, until the flavor has its object."""
     model_class: str | None
     """The class that the flavor's section names, where it does."""
     mlmodel: dict[str, Any]

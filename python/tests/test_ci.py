@@ -5,10 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
+import tomllib
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -137,7 +137,9 @@ def test_no_mutation_is_stale():
     """`.ci/run mutation` is run by hand, so that rows that no longer break anything would go unseen."""
     rows = tomllib.loads((ROOT / ".ci/mutations.toml").read_text())["mutations"]
     assert len(rows) > 80
-    stale = [row["check"] for row in rows if (ROOT / row["file"]).read_text().count(row["search"]) != 1]
+    stale = [
+        row["check"] for row in rows if (ROOT / row["file"]).read_text().count(row["search"]) != 1
+    ]
     assert stale == []
     assert len({row["check"] for row in rows}) == len(rows)
     assert all(row["becomes"] != row["search"] for row in rows)

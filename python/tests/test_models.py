@@ -110,7 +110,9 @@ def test_a_model_says_what_it_was_given():
     assert model.signature == signature
 
 
-@pytest.mark.parametrize("value", [{1, 2}, b"x", object(), 1j], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "value", [{1, 2}, b"x", object(), 1j], ids=lambda value: type(value).__name__
+)
 def test_what_yaml_cannot_hold_is_named(folder, value):
     before = (folder / "MLmodel").read_text()
     model = Model.load(folder)
