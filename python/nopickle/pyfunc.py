@@ -232,7 +232,11 @@ def _load_folder(
     meta = Model.from_dict(loaded.mlmodel)
     section = meta.flavors.get(FLAVOR_NAME, {})
     if section.get("loader_module") != name:
-        raise MlflowException(f"The MLmodel of '{folder}' was changed while it was read.")
+        raise MlflowException(
+            f"The MLmodel of '{folder}' was changed while it was read: load the model again, from a "
+            "folder that nothing writes to",
+            "INVALID_STATE",
+        )
     if not suppress_warnings:
         _warn_of_python(section.get("python_version"))
     model = PyFuncModel(

@@ -731,15 +731,6 @@ impl<'a> Archive<'a> {
         }
     }
 
-    fn with<T>(
-        &mut self,
-        index: usize,
-        job: impl FnOnce(&mut EntryReader<'_, 'a>) -> Result<T, Broken>,
-        finish: bool,
-    ) -> Result<T, Error> {
-        self.reader().with(index, job, finish)
-    }
-
     /// What several threads read entries from.
     pub(crate) fn shared(&self) -> Shared<'_> {
         Shared {
@@ -760,7 +751,8 @@ impl<'a> Archive<'a> {
             .min(length);
         if entry.method != Method::Stored {
             let mut bytes = vec![0; length];
-            self.with(index, |reader| reader.read(&mut bytes), false)?;
+            self.reader()
+                .with(index, |reader| reader.read(&mut bytes), false)?;
             return Ok((&self.entry(index)?.name, Cow::Owned(bytes)));
         }
         let entry = self
@@ -781,7 +773,8 @@ impl<'a> Archive<'a> {
         let size = self.entry(index)?.size;
         at_most(limit, size, what)?;
         let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
-        self.with(index, |reader| reader.read(&mut bytes), true)?;
+        self.reader()
+            .with(index, |reader| reader.read(&mut bytes), true)?;
         Ok(bytes)
     }
 
@@ -789,7 +782,7 @@ impl<'a> Archive<'a> {
     pub(crate) fn check(&mut self, index: usize) -> Result<(), Error> {
         let mut left = self.entry(index)?.size;
         let mut buffer = vec![0; 256 * 1024];
-        self.with(
+        self.reader().with(
             index,
             |reader| {
                 while left > 0 {

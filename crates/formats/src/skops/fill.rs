@@ -280,19 +280,29 @@ mod tests {
         out
     }
 
-    fn read(zip: &[u8], sizes: &[usize], parallel: &dyn Parallel) -> Result<Vec<Vec<u8>>, Error> {
-        let mut archive = open(Source::Bytes(zip), &mut Limits::default())?;
-        let headers: Vec<Header> = sizes.iter().map(|&size| Header::raw(size)).collect();
-        let mut buffers: Vec<Vec<u8>> = sizes.iter().map(|&size| vec![0xAA; size]).collect();
-        let jobs = buffers.iter_mut().zip(&headers).enumerate();
-        let jobs = jobs.map(|(place, (out, header))| Job {
+    /// A job for each entry, by its place.
+    fn raw_jobs<'j>(
+        headers: &'j [Header],
+        buffers: &'j mut [Vec<u8>],
+        n_features: impl Fn(usize) -> Option<u64>,
+    ) -> Vec<Job<'j>> {
+        let jobs = buffers.iter_mut().zip(headers).enumerate();
+        jobs.map(|(place, (out, header))| Job {
             stored: Stored::Raw(place),
             header,
             head: &[],
             out,
-            n_features: None,
-        });
-        fill(&mut archive, &mut [], jobs.collect(), parallel)?;
+            n_features: n_features(place),
+        })
+        .collect()
+    }
+
+    fn read(zip: &[u8], sizes: &[usize], parallel: &dyn Parallel) -> Result<Vec<Vec<u8>>, Error> {
+        let mut archive = open(Source::Bytes(zip), &mut Limits::default())?;
+        let headers: Vec<Header> = sizes.iter().map(|&size| Header::raw(size)).collect();
+        let mut buffers: Vec<Vec<u8>> = sizes.iter().map(|&size| vec![0xAA; size]).collect();
+        let jobs = raw_jobs(&headers, &mut buffers, |_| None);
+        fill(&mut archive, &mut [], jobs, parallel)?;
         Ok(buffers)
     }
 
@@ -346,15 +356,10 @@ mod tests {
         let zip = zip(&arrays, Compression::Stored);
         let mut archive = open(Source::Bytes(&zip), &mut Limits::default()).unwrap();
         let mut buffers: Vec<Vec<u8>> = arrays.iter().map(|array| vec![0; array.len()]).collect();
-        let jobs = buffers.iter_mut().zip(&headers).enumerate();
-        let jobs = jobs.map(|(place, (out, header))| Job {
-            stored: Stored::Raw(place),
-            header,
-            head: &[],
-            out,
-            n_features: (place % 3 != 0).then_some(u64::from(place % 6 < 3)),
+        let jobs = raw_jobs(&headers, &mut buffers, |place| {
+            (place % 3 != 0).then_some(u64::from(place % 6 < 3))
         });
-        let filled = fill(&mut archive, &mut [], jobs.collect(), &Four::default()).unwrap();
+        let filled = fill(&mut archive, &mut [], jobs, &Four::default()).unwrap();
         let depths: Vec<_> = filled
             .into_iter()
             .map(|walked| walked.map(Walked::deepest))
@@ -407,14 +412,7 @@ mod tests {
         let sizes = [10_usize, BATCH, 10, 20, BATCH - 30, 1, BATCH * 3, 5];
         let headers = sizes.map(Header::raw);
         let mut memory: Vec<Vec<u8>> = sizes.iter().map(|&size| vec![0; size]).collect();
-        let jobs = memory.iter_mut().zip(&headers).map(|(out, header)| Job {
-            stored: Stored::Memory,
-            header,
-            head: &[],
-            out,
-            n_features: None,
-        });
-        let batches = batches(jobs.collect());
+        let batches = batches(raw_jobs(&headers, &mut memory, |_| None));
         let seen: Vec<(usize, Vec<usize>)> = batches
             .iter()
             .map(|(first, batch)| (*first, batch.iter().map(|job| job.out.len()).collect()))
